@@ -1,0 +1,102 @@
+//! How long a number takes there and back over a lane, and how many small messages go one way.
+//!
+//! The floor is a bare ring in shared memory; bare ipc-channel is the ceiling of whatever goes
+//! through a socket, and what one-way messages are held against. All children stay while their
+//! row is measured.
+
+mod measure;
+mod reference {
+    pub(super) mod channel;
+    pub(super) mod ring;
+}
+
+use std::time::Instant;
+
+use measure::place::Place;
+use measure::{Bench, Goal, Row};
+use reference::channel::Channel;
+use reference::ring::Ring;
+
+fn main() {
+    let bench = Bench::from_args();
+    round_trip(&bench, "round trip of a u64, one core", Place::OneCore);
+    round_trip(&bench, "round trip of a u64, two cores", Place::TwoCores);
+    round_trip(&bench, "round trip of a u64, anywhere", Place::Anywhere);
+    one_way(&bench, "one way, 40 bytes, one core", Place::OneCore);
+    one_way(&bench, "one way, 40 bytes, two cores", Place::TwoCores);
+    one_way(&bench, "one way, 40 bytes, anywhere", Place::Anywhere);
+}
+
+fn round_trip(bench: &Bench, name: &'static str, place: Place) {
+    let Some(mut group) = bench.group(60, [Row { name, unit: "us" }]) else {
+        return;
+    };
+    if !place.exists() {
+        return;
+    }
+    let trips = bench.batch(1_000);
+    let mut ring = Ring::echo();
+    place.put(ring.child.id());
+    group.variant("bare ring", [Goal::None], move || {
+        round_trips(trips, |n| ring.round_trip(n))
+    });
+    let mut channel = Channel::echo();
+    place.put(channel.child.id());
+    group.variant("bare ipc-channel", [Goal::None], move || {
+        round_trips(trips, |n| channel.round_trip(n))
+    });
+    group.run();
+}
+
+/// The mean time of a round trip: a round that the scheduler disturbed shall show it.
+fn round_trips(trips: usize, mut round_trip: impl FnMut(u64) -> u64) -> [f64; 1] {
+    // Who slept while others had their turn is woken before the clock starts.
+    round_trip(0);
+    let begun = Instant::now();
+    for n in 0..trips as u64 {
+        assert_eq!(round_trip(n), n);
+    }
+    [begun.elapsed().as_secs_f64() * 1e6 / trips as f64]
+}
+
+fn one_way(bench: &Bench, name: &'static str, place: Place) {
+    let Some(mut group) = bench.group(40, [Row { name, unit: "M/s" }]) else {
+        return;
+    };
+    if !place.exists() {
+        return;
+    }
+    let count = bench.batch(50_000);
+    let mut channel = Channel::sink();
+    place.put(channel.child.id());
+    group.variant("bare ipc-channel", [Goal::None], move || {
+        one_ways(
+            count,
+            &mut channel,
+            |channel, n| channel.send([n; 5]),
+            Channel::sync,
+        )
+    });
+    let mut ring = Ring::sink();
+    place.put(ring.child.id());
+    group.variant("bare ring", [Goal::None], move || {
+        one_ways(count, &mut ring, |ring, n| ring.send([n; 5]), Ring::sync)
+    });
+    group.run();
+}
+
+/// Million messages a second, from the first sent until the last is known to be taken.
+fn one_ways<S>(
+    count: usize,
+    side: &mut S,
+    mut send: impl FnMut(&mut S, f64),
+    mut sync: impl FnMut(&mut S) -> u64,
+) -> [f64; 1] {
+    sync(side);
+    let begun = Instant::now();
+    for n in 0..count {
+        send(side, n as f64);
+    }
+    assert_eq!(sync(side), count as u64);
+    [count as f64 / begun.elapsed().as_secs_f64() / 1e6]
+}

@@ -1,0 +1,44 @@
+//! Who a process is.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A process's place in the tree of processes: `/` is the program that a person started, `/3` the
+/// third process that it started, `/3/1` the first one of that.
+///
+/// Unlike a pid, it is never used twice while the program runs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProcessId(String);
+
+impl ProcessId {
+    pub(crate) fn root() -> Self {
+        ProcessId("/".to_owned())
+    }
+
+    pub(crate) fn parse(path: &str) -> Self {
+        ProcessId(path.to_owned())
+    }
+
+    pub(crate) fn child(&self, number: u64) -> Self {
+        let parent = self.0.trim_end_matches('/');
+        ProcessId(format!("{parent}/{number}"))
+    }
+
+    /// The path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// How many processes are above this one.
+    pub fn depth(&self) -> usize {
+        self.0.split('/').filter(|step| !step.is_empty()).count()
+    }
+}
+
+impl fmt::Display for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,95 @@
+//! A child that exists, and the meeting with it.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::{ChildStderr, ChildStdout};
+use std::sync::Arc;
+
+use crate::sys::{self, Build, Pidfd};
+use crate::wire::{Bootstrap, ChildEnds, ControlSender, ParentEnds, Server};
+
+/// A child that was created. Nobody has heard of it yet.
+pub(crate) struct Started {
+    pub(crate) pid: u32,
+    pub(crate) watch: Arc<Pidfd>,
+    pub(crate) stdout: Option<ChildStdout>,
+    pub(crate) stderr: Option<ChildStderr>,
+    pub(crate) ends: Option<ParentEnds>,
+    pub(crate) meeting: Option<Meeting>,
+}
+
+/// The child's greeting, to be waited for.
+pub(crate) struct Meeting {
+    pub(super) server: Server,
+    pub(super) greeting: OwnedFd,
+    pub(super) nonce: u128,
+    pub(super) ends: ChildEnds,
+}
+
+/// What a hello is held against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    pub(crate) build: Build,
+    pub(crate) table: u64,
+}
+
+impl Meeting {
+    /// Readable when the child has said something, or cannot any more.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.greeting.as_fd()
+    }
+
+    /// Meets a child that has said something: what went wrong on its side comes as text.
+    ///
+    /// `bootstrap` makes the first word from the child's ends of the lanes.
+    pub(crate) fn greet(
+        self,
+        pid: u32,
+        expected: Expected,
+        bootstrap: impl FnOnce(ChildEnds) -> Bootstrap,
+    ) -> Result<ControlSender, String> {
+        let mut word = [0; 512];
+        let len = File::from(self.greeting)
+            .read(&mut word)
+            .map_err(|error| format!("its greeting could not be read: {error}"))?;
+        match &word[..len] {
+            [b'H', ..] => {}
+            [] => return Err("it closed its greeting and said nothing".to_owned()),
+            [_, text @ ..] => return Err(String::from_utf8_lossy(text).into_owned()),
+        }
+        let _std = sys::fill_std();
+        let (hello, control) = self
+            .server
+            .accept()
+            .map_err(|error| format!("its hello could not be accepted: {error}"))?;
+        if hello.nonce != self.nonce || hello.pid != pid {
+            return Err("someone else said hello in its place".to_owned());
+        }
+        if hello.build != expected.build {
+            return Err(format!(
+                "it is another build of the program: the parent is {:?}, the child {:?}",
+                expected.build, hello.build
+            ));
+        }
+        if hello.table != expected.table {
+            return Err(format!(
+                "it has other processes: the parent's table is {:016x}, the child's {:016x}",
+                expected.table, hello.table
+            ));
+        }
+        control
+            .begin(bootstrap(self.ends))
+            .map_err(|_| "it went away after its hello".to_owned())?;
+        Ok(control)
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // Whoever took the meeting looks after the child.
+        if self.meeting.is_some() && self.watch.signal(sys::SIGKILL).is_ok() {
+            self.watch.reap();
+        }
+    }
+}

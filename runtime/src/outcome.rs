@@ -1,0 +1,305 @@
+//! How a process ended.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sys::{self, Ended};
+
+/// Why a process is no more.
+///
+/// Exactly one reason is published for each process, after it was reaped and everything it had
+/// written was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ExitReason {
+    /// The function returned; the value is there.
+    Finished,
+    /// The function panicked, or a panic aborted the process.
+    Panicked(PanicReport),
+    /// The process left with this code without returning a value, as by
+    /// [`exit`](crate::exit) or `std::process::exit`; 0 as well.
+    Exited(i32),
+    /// A signal that we did not send ended it.
+    Signaled {
+        /// Which one.
+        signal: Signal,
+        /// Whether the system wrote a core file.
+        core_dumped: bool,
+    },
+    /// It asked for more memory than it may have, and died of that. Only where this is known: see
+    /// [`memory_limit`](crate::Builder::memory_limit).
+    OutOfMemory {
+        /// The most memory it had resident, in bytes.
+        peak: Option<u64>,
+    },
+    /// It ran longer than its [`timeout`](crate::Builder::timeout) and was killed.
+    TimedOut(Duration),
+    /// [`kill`](crate::Child::kill), [`kill_tree`](crate::Child::kill_tree) or dropping its handle
+    /// ended it.
+    Killed,
+    /// [`stop`](crate::Child::stop) or [`terminate`](crate::Child::terminate) ended it.
+    Stopped,
+    /// The function returned, but its value could not be encoded or decoded: the text why.
+    Undeliverable(String),
+    /// The process was created but never began to run its function: the text why.
+    StartFailed(String),
+    /// The process is gone, or was given up, and nobody can say more than this text.
+    Lost(String),
+}
+
+impl fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExitReason::Finished => f.write_str("it finished"),
+            ExitReason::Panicked(report) => write!(f, "it panicked {report}"),
+            ExitReason::Exited(code) => write!(f, "it exited with code {code} and no value"),
+            ExitReason::Signaled {
+                signal,
+                core_dumped,
+            } => {
+                write!(f, "it was ended by {signal}")?;
+                f.write_str(if *core_dumped { " (core dumped)" } else { "" })?;
+                f.write_str(hint(*signal))
+            }
+            ExitReason::OutOfMemory { peak: Some(peak) } => {
+                write!(
+                    f,
+                    "it ran out of memory (at most {} KiB resident)",
+                    peak / 1024
+                )
+            }
+            ExitReason::OutOfMemory { peak: None } => f.write_str("it ran out of memory"),
+            ExitReason::TimedOut(limit) => write!(f, "it was killed after its {limit:?} were up"),
+            ExitReason::Killed => f.write_str("it was killed"),
+            ExitReason::Stopped => f.write_str("it was stopped"),
+            ExitReason::Undeliverable(why) => write!(f, "its value is undeliverable: {why}"),
+            ExitReason::StartFailed(why) => write!(f, "it failed to start: {why}"),
+            ExitReason::Lost(why) => write!(f, "it was lost: {why}"),
+        }
+    }
+}
+
+/// What a signal may mean besides its name.
+fn hint(signal: Signal) -> &'static str {
+    match signal.number() {
+        sys::SIGKILL => ", which we did not send; perhaps the system ran out of memory",
+        sys::SIGABRT => "; an allocation that fails aborts as well",
+        _ => "",
+    }
+}
+
+/// A signal of the operating system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Signal(i32);
+
+impl Signal {
+    /// The signal's number on this system.
+    pub fn number(self) -> i32 {
+        self.0
+    }
+
+    /// The signal's usual name, such as `SIGSEGV`, if it has one.
+    pub fn name(self) -> Option<&'static str> {
+        sys::signal_name(self.0)
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "signal {}", self.0),
+        }
+    }
+}
+
+/// What a panic had to say, wherever in the process it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PanicReport {
+    pub(crate) message: String,
+    pub(crate) location: Option<String>,
+    pub(crate) thread: Option<String>,
+    pub(crate) backtrace: Option<String>,
+}
+
+impl PanicReport {
+    /// What it panicked with, where that is text; otherwise a remark that it is not.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Where in the source, as `file:line:column`.
+    pub fn location(&self) -> Option<&str> {
+        self.location.as_deref()
+    }
+
+    /// The name of the thread; `main` is the one that runs the function.
+    pub fn thread(&self) -> Option<&str> {
+        self.thread.as_deref()
+    }
+
+    /// The stack, if `RUST_BACKTRACE` was set in the process.
+    pub fn backtrace(&self) -> Option<&str> {
+        self.backtrace.as_deref()
+    }
+}
+
+impl fmt::Display for PanicReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(location) = &self.location {
+            write!(f, "at {location}")?;
+        }
+        if let Some(thread) = self.thread.as_deref().filter(|&thread| thread != "main") {
+            write!(f, " on thread `{thread}`")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// What the child itself said of its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// Nothing.
+    Nothing,
+    /// That it has a value.
+    Value,
+    /// That its function panicked.
+    Panicked,
+    /// That its value cannot be sent.
+    Undeliverable(String),
+    /// That it could not begin.
+    StartFailed(String),
+    /// Something that no correct child says.
+    Rubbish(String),
+}
+
+/// What we did to end a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Intent {
+    None,
+    Stop,
+    Kill,
+    TimeOut(Duration),
+    /// It did not begin to run in time, or began wrongly.
+    GiveUp(String),
+}
+
+/// All that is known of an end.
+#[derive(Clone, Debug)]
+pub(crate) struct Evidence<'a> {
+    pub(crate) ended: Ended,
+    pub(crate) said: Said,
+    pub(crate) report: Option<PanicReport>,
+    pub(crate) intent: Intent,
+    pub(crate) begun: bool,
+    pub(crate) peak: Option<u64>,
+    pub(crate) limited: bool,
+    pub(crate) stderr: &'a str,
+}
+
+/// Why a process is no more: a matter of evidence alone.
+///
+/// The status is the truth about *how*; what the child said is the truth about its function; what
+/// we did counts only where it is what ended the process.
+pub(crate) fn conclude(evidence: Evidence<'_>) -> ExitReason {
+    let Evidence {
+        ended,
+        said,
+        report,
+        intent,
+        begun,
+        peak,
+        limited,
+        stderr,
+    } = evidence;
+    if let Said::Value = said {
+        return ExitReason::Finished;
+    }
+    let by_us = match ended {
+        Ended::Signaled {
+            signal: sys::SIGKILL,
+            ..
+        } => match intent {
+            Intent::Kill => Some(ExitReason::Killed),
+            Intent::Stop => Some(ExitReason::Stopped),
+            Intent::TimeOut(limit) => Some(ExitReason::TimedOut(limit)),
+            Intent::GiveUp(why) => Some(ExitReason::StartFailed(why)),
+            Intent::None => None,
+        },
+        Ended::Signaled {
+            signal: sys::SIGTERM,
+            ..
+        } if intent == Intent::Stop => Some(ExitReason::Stopped),
+        _ => None,
+    };
+    if let Some(reason) = by_us {
+        return reason;
+    }
+    match (said, report) {
+        (Said::Undeliverable(why), _) => return ExitReason::Undeliverable(why),
+        (Said::StartFailed(why), _) => {
+            return ExitReason::StartFailed(format!("{why} ({})", plain(ended)));
+        }
+        (Said::Rubbish(why), _) => return ExitReason::Lost(why),
+        (Said::Panicked, Some(report)) => return ExitReason::Panicked(report),
+        (Said::Panicked, None) => return ExitReason::Panicked(PanicReport::unknown()),
+        (Said::Nothing, Some(report)) if aborted(ended) => return ExitReason::Panicked(report),
+        _ => {}
+    }
+    match ended {
+        Ended::Unknown => ExitReason::Lost(
+            "its exit status was taken by another part of the program, or SIGCHLD is ignored"
+                .to_owned(),
+        ),
+        _ if !begun => {
+            ExitReason::StartFailed(format!("it ended before it began: {}", plain(ended)))
+        }
+        Ended::Exited(code) => ExitReason::Exited(code),
+        Ended::Signaled {
+            signal: sys::SIGABRT,
+            ..
+        } if limited && stderr.contains("memory allocation of ") => {
+            ExitReason::OutOfMemory { peak }
+        }
+        Ended::Signaled {
+            signal,
+            core_dumped,
+        } => ExitReason::Signaled {
+            signal: Signal(signal),
+            core_dumped,
+        },
+    }
+}
+
+fn aborted(ended: Ended) -> bool {
+    matches!(
+        ended,
+        Ended::Signaled {
+            signal: sys::SIGABRT,
+            ..
+        }
+    )
+}
+
+fn plain(ended: Ended) -> String {
+    match ended {
+        Ended::Exited(code) => format!("exit code {code}"),
+        Ended::Signaled { signal, .. } => Signal(signal).to_string(),
+        Ended::Unknown => "unknown".to_owned(),
+    }
+}
+
+impl PanicReport {
+    /// For a panic whose report did not arrive.
+    fn unknown() -> Self {
+        let message = "its report did not arrive".to_owned();
+        PanicReport {
+            message,
+            location: None,
+            thread: None,
+            backtrace: None,
+        }
+    }
+}

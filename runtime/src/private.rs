@@ -1,0 +1,50 @@
+//! What the attributes expand to. Nothing here is for people: it may change in any release.
+
+pub use linkme;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use crate::process::entry_of;
+pub use crate::registry::{ENTRIES, Entry, SETUPS};
+pub use crate::wire::{DecodeError, Decoder, EncodeError, Encoder};
+
+/// A parameter's type: whole, owned, and able to cross.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent to another process",
+    label = "this argument has to cross to the process",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it"
+)]
+pub trait Argument: Serialize + DeserializeOwned + 'static {}
+
+impl<T: Serialize + DeserializeOwned + 'static> Argument for T {}
+
+/// A return type: whole, owned, and able to cross.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent back from another process",
+    label = "this result has to cross back to the caller",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it",
+    note = "where it is the error of a `Result` (as in `anyhow::Result` or `io::Result`), use \
+            `procession::Failure`: it keeps the text and `?` makes one of any error"
+)]
+pub trait Returned: Serialize + DeserializeOwned + 'static {}
+
+impl<T: Serialize + DeserializeOwned + 'static> Returned for T {}
+
+/// How values of a type cross.
+#[derive(Debug)]
+pub struct Crossing<T: 'static> {
+    /// Adds a value to a row.
+    pub encode: for<'a> fn(&'a T, &mut Encoder<'a>) -> Result<(), EncodeError>,
+    /// Takes a value out of a row.
+    pub decode: fn(&mut Decoder<'_>) -> Result<T, DecodeError>,
+}
+
+/// How arguments cross; compiles only where they can.
+pub const fn argument<T: Argument>() -> Crossing<T> {
+    Crossing { encode: |value, row| row.section(value), decode: |row| row.section() }
+}
+
+/// How results cross; compiles only where they can.
+pub const fn returned<T: Returned>() -> Crossing<T> {
+    Crossing { encode: |value, row| row.section(value), decode: |row| row.section() }
+}

@@ -1,0 +1,256 @@
+//! The handle on a process that was started.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::context;
+use crate::error::{Error, JoinError};
+use crate::id::ProcessId;
+use crate::outcome::{ExitReason, Intent};
+use crate::route::{Life, Tail};
+use crate::sys;
+use crate::wire::{DecodeError, Decoder};
+
+/// How long a step of [`Child::stop`] waits before the next, harder one.
+const STEP: Duration = Duration::from_secs(2);
+
+/// A process that was started, and the value that it will return.
+///
+/// Dropping the handle kills the process, so that none outlives what it was for; use
+/// [`detach`](Child::detach) where it should go on. The process is always reaped, by the runtime.
+///
+/// Waiting never depends on the value being fetched: a process whose large result nobody joins
+/// ends all the same. All methods may be called from any thread.
+///
+/// After a `fork` of this process, in the copy, methods that act answer [`Error::Forked`], and
+/// dropping does nothing.
+#[must_use = "dropping the handle kills the process; `join` waits for it and `detach` lets it go on"]
+pub struct Child<T> {
+    life: Arc<Life>,
+    tails: (Tail, Tail),
+    decode: fn(&mut Decoder<'_>) -> Result<T, DecodeError>,
+    detached: bool,
+}
+
+/// The last lines that a process wrote, at most 64 KiB of each stream.
+///
+/// A stream that is [inherited](crate::Output::Inherit) or [thrown away](crate::Output::Null) is
+/// empty here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutputTail {
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl<T> Child<T> {
+    pub(super) fn new(
+        life: Arc<Life>,
+        tails: (Tail, Tail),
+        decode: fn(&mut Decoder<'_>) -> Result<T, DecodeError>,
+    ) -> Self {
+        Child {
+            life,
+            tails,
+            decode,
+            detached: false,
+        }
+    }
+
+    /// Its pid. Once the process has ended, the system may give it to another.
+    pub fn pid(&self) -> u32 {
+        self.life.pid
+    }
+
+    /// Its name: the function's, unless the builder gave it one.
+    pub fn name(&self) -> &str {
+        &self.life.name
+    }
+
+    /// Its place in the tree of processes, which no other process ever has.
+    pub fn id(&self) -> &ProcessId {
+        &self.life.id
+    }
+
+    /// Whether it has not ended.
+    pub fn is_alive(&self) -> bool {
+        self.life.reason().is_none()
+    }
+
+    /// How it ended, if it has; never waits.
+    pub fn exit_reason(&self) -> Option<ExitReason> {
+        self.life.reason()
+    }
+
+    /// Waits until it has ended and was reaped. The value can still be
+    /// [joined](Child::join) afterwards.
+    pub fn wait(&self) -> ExitReason {
+        match self.life.wait(None) {
+            Some(reason) => reason,
+            None => unreachable!("a wait without a deadline returns with a reason"),
+        }
+    }
+
+    /// Waits until it has ended, but no longer than this; `None` if it is still running then.
+    pub fn wait_timeout(&self, limit: Duration) -> Option<ExitReason> {
+        self.life.wait(Instant::now().checked_add(limit))
+    }
+
+    /// Sends SIGTERM. A process that has ended already is not an error.
+    ///
+    /// If that is what ends it, its end is [`Stopped`](ExitReason::Stopped).
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses, or this process is a fork.
+    pub fn terminate(&self) -> Result<(), Error> {
+        self.signal(sys::SIGTERM, Intent::Stop, "terminating it")
+    }
+
+    /// Sends SIGKILL: the process ends whatever it is doing. One that has ended already is not an
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses, or this process is a fork.
+    pub fn kill(&self) -> Result<(), Error> {
+        self.signal(sys::SIGKILL, Intent::Kill, "killing it")
+    }
+
+    /// Kills the process and all that descends from it, other programs included, with their
+    /// process groups. What has left both the family and its groups, as daemons do, goes on.
+    ///
+    /// # Errors
+    ///
+    /// If this process is a fork.
+    pub fn kill_tree(&self) -> Result<(), Error> {
+        self.check()?;
+        self.life.kill_tree();
+        Ok(())
+    }
+
+    /// Stops the process: asks it to (see [`stopping`](crate::stopping)) and waits that long,
+    /// sends SIGTERM and waits 2 seconds, sends SIGKILL. Returns when it was reaped, and how it
+    /// ended: [`Finished`](ExitReason::Finished) if it returned when asked.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses, or this process is a fork.
+    pub fn stop(&self, grace: Duration) -> Result<ExitReason, Error> {
+        self.check()?;
+        self.life.ask_to_stop();
+        if let Some(reason) = self.wait_timeout(grace) {
+            return Ok(reason);
+        }
+        self.terminate()?;
+        if let Some(reason) = self.wait_timeout(STEP) {
+            return Ok(reason);
+        }
+        self.signal(sys::SIGKILL, Intent::Stop, "stopping it")?;
+        Ok(self.wait())
+    }
+
+    /// The last lines that it wrote.
+    pub fn output_tail(&self) -> OutputTail {
+        OutputTail {
+            stdout: self.tails.0.text(),
+            stderr: self.tails.1.text(),
+        }
+    }
+
+    /// Waits for the process to end and returns what its function returned.
+    ///
+    /// The process is reaped before this returns, whichever way it ended. To stop waiting after a
+    /// while, use [`wait_timeout`](Child::wait_timeout) first.
+    ///
+    /// # Errors
+    ///
+    /// If there is no value: the function panicked, the process died, or it was killed.
+    /// [`JoinError::reason`] tells which.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// #[procession::process]
+    /// fn halve(n: u32) -> u32 {
+    ///     assert!(n % 2 == 0, "{n} is odd");
+    ///     n / 2
+    /// }
+    ///
+    /// fn main() -> Result<(), procession::Error> {
+    ///     assert_eq!(halve::spawn(10)?.join()?, 5);
+    ///     assert!(halve::spawn(9)?.join().is_err());
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn join(self) -> Result<T, JoinError> {
+        if context::is_fork() {
+            let why = "this process is a fork of the one that started it".to_owned();
+            return Err(self.no_value(ExitReason::Lost(why)));
+        }
+        let reason = self.wait();
+        let Some(value) = self.life.take_value() else {
+            return Err(self.no_value(reason));
+        };
+        let decoded = value.body().decode(|mut row| {
+            let value = (self.decode)(&mut row)?;
+            row.finish::<T>()?;
+            Ok(value)
+        });
+        decoded.map_err(|error: DecodeError| {
+            self.no_value(ExitReason::Undeliverable(error.to_string()))
+        })
+    }
+
+    /// Lets the process go on without a handle. It still ends with the program.
+    pub fn detach(mut self) {
+        self.detached = true;
+    }
+
+    fn no_value(&self, reason: ExitReason) -> JoinError {
+        JoinError::new(self.name(), self.pid(), reason, self.tails.1.text())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if context::is_fork() {
+            Err(Error::Forked)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn signal(&self, number: i32, intent: Intent, action: &'static str) -> Result<(), Error> {
+        self.check()?;
+        self.life
+            .signal(number, intent)
+            .map_err(|source| Error::System {
+                process: self.name().to_owned(),
+                pid: self.pid(),
+                action,
+                source,
+            })
+    }
+}
+
+impl<T> Drop for Child<T> {
+    fn drop(&mut self) {
+        if !self.detached {
+            // It has ended, or it ends now and is reaped by its attendant. In a fork it is left to
+            // whom it belongs to.
+            let _ = self.kill();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Child<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Child")
+            .field("name", &self.name())
+            .field("pid", &self.pid())
+            .field("exit_reason", &self.exit_reason())
+            .finish()
+    }
+}

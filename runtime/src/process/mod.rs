@@ -1,0 +1,85 @@
+//! Functions that run in a process of their own: what `#[process]` makes of them, how they are
+//! started, and the handle on one that runs.
+
+mod builder;
+mod child;
+mod context;
+
+pub use builder::{Builder, Input, Output};
+pub use child::{Child, OutputTail};
+pub use context::{
+    ProcessInfo, Stopping, available_parallelism, children, current, exit, parent, stopping,
+    worker_exe,
+};
+
+use crate::registry::{Answer, Entry};
+use crate::wire::{DecodeError, Decoder, EncodeError, Encoder};
+
+/// A function annotated with [`#[process]`](crate::process), as a type.
+///
+/// The attribute implements this; it cannot be implemented by hand. Use it as a bound where code
+/// is generic over the function that runs:
+///
+/// ```
+/// use procession::{Process, process};
+///
+/// #[process]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// fn twice<P: Process<Input = u64, Output = u64>>(n: u64) -> Result<u64, procession::Error> {
+///     let first = P::builder().spawn(n)?.join()?;
+///     Ok(P::builder().spawn(first)?.join()?)
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// assert_eq!(twice::<square>(3)?, 81);
+/// # Ok(())
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a process function",
+    note = "annotate the function with `#[process]` and name it by its handle type"
+)]
+pub trait Process: Sized + 'static {
+    /// The arguments: `()`, the only parameter, or the tuple of them.
+    type Input: 'static;
+    /// What the function returns.
+    type Output: 'static;
+
+    /// How to start it: name, environment, output, limits.
+    fn builder() -> Builder<Self> {
+        Builder::new()
+    }
+
+    #[doc(hidden)]
+    fn entry() -> &'static Entry;
+    #[doc(hidden)]
+    fn encode<'a>(input: &'a Self::Input, row: &mut Encoder<'a>) -> Result<(), EncodeError>;
+    #[doc(hidden)]
+    fn run(row: &mut Decoder<'_>) -> Result<Self::Output, DecodeError>;
+    #[doc(hidden)]
+    fn encode_output<'a>(
+        output: &'a Self::Output,
+        row: &mut Encoder<'a>,
+    ) -> Result<(), EncodeError>;
+    #[doc(hidden)]
+    fn decode_output(row: &mut Decoder<'_>) -> Result<Self::Output, DecodeError>;
+}
+
+/// The entry of `P` in the table of processes.
+#[doc(hidden)]
+pub const fn entry_of<P: Process>() -> Entry {
+    Entry::new(std::any::type_name::<P>, |row, limit, send| {
+        let output = match P::run(row) {
+            Ok(output) => output,
+            Err(error) => return send(Answer::BadArguments(error.to_string())),
+        };
+        let mut encoder = Encoder::new(limit);
+        match P::encode_output(&output, &mut encoder) {
+            Ok(()) => send(Answer::Value(&encoder)),
+            Err(error) => send(Answer::Unencodable(error.to_string())),
+        }
+    })
+}

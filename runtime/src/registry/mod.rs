@@ -1,0 +1,90 @@
+//! The table of all processes in this program, filled by the linker.
+//!
+//! An entry is known by its index, which holds in an equal build only; [`digest`] is what two
+//! sides compare besides the build. Names are for people: two tests may each have a `helper`.
+
+use std::sync::OnceLock;
+
+use linkme::distributed_slice;
+
+use crate::wire::{Decoder, Encoder};
+
+/// Every annotated function that is linked into this program.
+#[distributed_slice]
+pub static ENTRIES: [Entry];
+
+/// What `#[procession::setup]` asks to run in each worker before its body.
+#[distributed_slice]
+pub static SETUPS: [fn()];
+
+/// One annotated function, as the worker finds it.
+#[derive(Debug)]
+pub struct Entry {
+    name: fn() -> &'static str,
+    run: Body,
+}
+
+/// Reads the arguments, runs the function and sends what became of it, once.
+/// The number is the most bytes a result may have.
+pub(crate) type Body = fn(&mut Decoder<'_>, usize, &mut dyn FnMut(Answer<'_>));
+
+/// What became of a call.
+#[derive(Debug)]
+pub(crate) enum Answer<'a> {
+    /// The function returned this.
+    Value(&'a Encoder<'a>),
+    /// The function returned, but its value cannot be encoded.
+    Unencodable(String),
+    /// The arguments could not be read; the function did not run.
+    BadArguments(String),
+}
+
+impl Entry {
+    pub(crate) const fn new(name: fn() -> &'static str, run: Body) -> Self {
+        Entry { name, run }
+    }
+
+    /// The last part of the function's path: what people call it.
+    pub(crate) fn name(&self) -> &'static str {
+        let path = self.path();
+        path.rsplit("::").next().unwrap_or(path)
+    }
+
+    /// The function's full path.
+    pub(crate) fn path(&self) -> &'static str {
+        (self.name)()
+    }
+
+    pub(crate) fn run(&self) -> Body {
+        self.run
+    }
+
+    /// Where this entry stands in the table; `None` if this program's table does not have it,
+    /// as when the entry is in one shared object and the table in another.
+    pub(crate) fn index(&'static self) -> Option<u32> {
+        let offset = (std::ptr::from_ref(self) as usize).checked_sub(ENTRIES.as_ptr() as usize)?;
+        let index = offset / size_of::<Entry>();
+        let found = ENTRIES.get(index)?;
+        std::ptr::eq(found, self).then_some(u32::try_from(index).ok()?)
+    }
+
+    /// The entry at `index` of this program's table.
+    pub(crate) fn at(index: u32) -> Option<&'static Entry> {
+        ENTRIES.get(index as usize)
+    }
+}
+
+/// A number that two programs share only if their tables name the same functions in the same order.
+pub(crate) fn digest() -> u64 {
+    static DIGEST: OnceLock<u64> = OnceLock::new();
+    *DIGEST.get_or_init(|| {
+        // FNV-1a: no keys, the same in every process, and a few nanoseconds a name.
+        let mut digest = 0xcbf2_9ce4_8422_2325_u64;
+        for entry in ENTRIES.iter() {
+            for &byte in entry.path().as_bytes().iter().chain(&[0]) {
+                digest = (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+        digest
+    })
+}

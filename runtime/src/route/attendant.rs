@@ -1,0 +1,333 @@
+//! The thread that looks after one child.
+
+use std::os::fd::BorrowedFd;
+use std::process::{ChildStderr, ChildStdout};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::life::{End, Life};
+use super::output::{Forward, Stream, Style, Tail};
+use crate::launch::{Expected, Meeting};
+use crate::outcome::{Evidence, ExitReason, Intent, PanicReport, Said, conclude};
+use crate::sys::{self, Interest};
+use crate::wire::{
+    Bootstrap, ChildEnds, Decoder, Fault, LaneReceiver, LaneSender, OwnedBody, ParentEnds, Reports,
+    Tag,
+};
+
+/// All that an attendant needs.
+pub(crate) struct Attendance {
+    pub(crate) life: Arc<Life>,
+    pub(crate) meeting: Meeting,
+    pub(crate) expected: Expected,
+    pub(crate) bootstrap: Box<dyn FnOnce(ChildEnds) -> Bootstrap + Send>,
+    pub(crate) ends: ParentEnds,
+    /// The arguments, where they are too much for a lane that nobody reads yet.
+    pub(crate) arguments: Option<Vec<u8>>,
+    pub(crate) stdout: (Option<ChildStdout>, Style, Tail),
+    pub(crate) stderr: (Option<ChildStderr>, Style, Tail),
+    pub(crate) start_limit: Duration,
+    pub(crate) timeout: Option<(Duration, Instant)>,
+    pub(crate) limited: bool,
+}
+
+/// Looks after a child from now on. On failure there is no thread for it, and the child is killed.
+pub(crate) fn attend(attendance: Attendance) -> std::io::Result<()> {
+    let life = Arc::clone(&attendance.life);
+    std::thread::Builder::new()
+        .name("procession-attendant".to_owned())
+        .stack_size(256 * 1024)
+        .spawn(move || attendance.run())
+        .map(drop)
+        .inspect_err(|_| {
+            // Nobody else will: it was created a moment ago and is not known to anyone.
+            let _ = life.watch().signal(sys::SIGKILL);
+            life.finish(|watch, _| {
+                watch.reap();
+                let reason = ExitReason::StartFailed("there is no thread left for it".to_owned());
+                End {
+                    reason,
+                    value: None,
+                }
+            });
+        })
+}
+
+impl Attendance {
+    fn run(self) {
+        let Attendance {
+            life,
+            meeting,
+            expected,
+            bootstrap,
+            ends,
+            arguments,
+            ..
+        } = self;
+        let ParentEnds {
+            to_child,
+            from_child,
+            reports,
+            closer,
+        } = ends;
+        let outcome = Outcome::expect(to_child, from_child, arguments).unwrap_or_else(|error| {
+            let why = format!("there is no thread left for its lane: {error}");
+            let _ = life.signal(sys::SIGKILL, Intent::GiveUp(why));
+            Outcome::Nothing
+        });
+        let stderr = self.stderr.2.clone();
+        let mut streams = Streams {
+            out: Forward::new(self.stdout.0, Stream::Out, self.stdout.1, self.stdout.2),
+            err: Forward::new(self.stderr.0, Stream::Err, self.stderr.1, self.stderr.2),
+            buffer: vec![0; 16 * 1024],
+        };
+        let mut greeting = Greeting {
+            life: &life,
+            waiting: Some((meeting, bootstrap)),
+            expected,
+            until: Instant::now()
+                .checked_add(self.start_limit)
+                .map(|at| (self.start_limit, at)),
+            result: None,
+        };
+        watch(&life, &mut streams, &mut greeting, self.timeout);
+        let begun = greeting.last_words();
+        closer.close();
+        streams.drain();
+        let (mut said, value, report) = outcome.collect(&reports);
+        if let Some(Err(why)) = &begun {
+            said = Said::StartFailed(why.clone());
+        }
+        life.finish(|watch, intent| {
+            let (ended, peak) = watch.reap();
+            let (begun, limited) = (matches!(begun, Some(Ok(()))), self.limited);
+            let evidence = Evidence {
+                ended,
+                said,
+                report,
+                intent,
+                begun,
+                peak,
+                limited,
+                stderr: &stderr.text(),
+            };
+            End {
+                reason: conclude(evidence),
+                value,
+            }
+        });
+    }
+}
+
+/// Sleeps until the child says or prints something, and until it ends.
+fn watch(
+    life: &Life,
+    streams: &mut Streams,
+    greeting: &mut Greeting<'_>,
+    mut timeout: Option<(Duration, Instant)>,
+) {
+    loop {
+        let deadlines = [greeting.until, timeout];
+        let next = deadlines.into_iter().flatten().map(|(_, at)| at).min();
+        let mut asked = [
+            Interest::in_reading(greeting.as_fd()),
+            Interest::in_reading(streams.out.as_fd()),
+            Interest::in_reading(streams.err.as_fd()),
+            Interest::in_reading(Some(life.watch().as_fd())),
+        ];
+        if sys::poll(&mut asked, next).is_err() {
+            // The system has no memory to wait with; reaping waits as well.
+            return;
+        }
+        let [greeted, printed, complained, ended] = asked.map(|interest| interest.ready);
+        if greeted {
+            greeting.meet();
+        }
+        if printed {
+            streams.out.take(&mut streams.buffer);
+        }
+        if complained {
+            streams.err.take(&mut streams.buffer);
+        }
+        if ended {
+            return;
+        }
+        let now = Instant::now();
+        if let Some((limit, _)) = greeting.until.take_if(|(_, at)| *at <= now) {
+            greeting.waiting = None;
+            let why = format!("it said nothing within {limit:?}");
+            let _ = life.signal(sys::SIGKILL, Intent::GiveUp(why));
+        }
+        if let Some((limit, _)) = timeout.take_if(|(_, at)| *at <= now) {
+            let _ = life.signal(sys::SIGKILL, Intent::TimeOut(limit));
+        }
+    }
+}
+
+/// The meeting, until it has taken place or cannot any more.
+struct Greeting<'a> {
+    life: &'a Life,
+    waiting: Option<(Meeting, Box<dyn FnOnce(ChildEnds) -> Bootstrap + Send>)>,
+    expected: Expected,
+    until: Option<(Duration, Instant)>,
+    result: Option<Result<(), String>>,
+}
+
+impl Greeting<'_> {
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.waiting.as_ref().map(|(meeting, _)| meeting.as_fd())
+    }
+
+    /// Meets a child that has said something.
+    fn meet(&mut self) {
+        let Some((meeting, bootstrap)) = self.waiting.take() else {
+            return;
+        };
+        self.until = None;
+        self.result = Some(
+            match meeting.greet(self.life.pid, self.expected, bootstrap) {
+                Ok(control) => {
+                    self.life.hears(control);
+                    Ok(())
+                }
+                Err(why) => {
+                    let _ = self.life.signal(sys::SIGKILL, Intent::GiveUp(why.clone()));
+                    Err(why)
+                }
+            },
+        );
+    }
+
+    /// How the meeting with a child that has ended went: it may have said something at the last
+    /// moment.
+    fn last_words(mut self) -> Option<Result<(), String>> {
+        let mut asked = [Interest::in_reading(self.as_fd())];
+        if sys::poll(&mut asked, Some(Instant::now())).is_ok() && asked[0].ready {
+            self.meet();
+        }
+        self.result
+    }
+}
+
+/// What a child prints.
+struct Streams {
+    out: Forward<ChildStdout>,
+    err: Forward<ChildStderr>,
+    buffer: Vec<u8>,
+}
+
+impl Streams {
+    /// Takes what a child that has ended had still printed. What keeps a stream open after it, a
+    /// daemon that it started, is not waited for: its output ends with the child's.
+    fn drain(&mut self) {
+        // More than a pipe can hold, in case somebody goes on writing.
+        for _ in 0..256 {
+            let mut asked = [
+                Interest::in_reading(self.out.as_fd()),
+                Interest::in_reading(self.err.as_fd()),
+            ];
+            if sys::poll(&mut asked, Some(Instant::now())).is_err() {
+                break;
+            }
+            let [printed, complained] = asked.map(|interest| interest.ready);
+            if printed {
+                self.out.take(&mut self.buffer);
+            }
+            if complained {
+                self.err.take(&mut self.buffer);
+            }
+            if !printed && !complained {
+                break;
+            }
+        }
+        self.out.end();
+        self.err.end();
+    }
+}
+
+/// What the child's lane brought.
+type Brought = (Said, Option<OwnedBody>, Option<Vec<u8>>);
+
+/// Where the outcome will come from.
+enum Outcome {
+    /// From shared memory, whenever it is looked at. The sender keeps the arguments' regions.
+    Lane(LaneSender, LaneReceiver),
+    /// From a thread that keeps the lane from filling up.
+    Pumped(JoinHandle<Brought>),
+    Nothing,
+}
+
+impl Outcome {
+    fn expect(
+        to_child: LaneSender,
+        mut from_child: LaneReceiver,
+        arguments: Option<Vec<u8>>,
+    ) -> std::io::Result<Self> {
+        let (LaneSender::Frames(_), Some(arguments)) = (&to_child, arguments) else {
+            return Ok(Outcome::Lane(to_child, from_child));
+        };
+        let mut to_child = to_child;
+        let pump = std::thread::Builder::new()
+            .name("procession-lane".to_owned())
+            .stack_size(256 * 1024)
+            .spawn(move || {
+                // Whoever ends before it has read them has an end of its own to tell.
+                let _ = to_child.send_bytes(Tag::Value, &arguments);
+                drop(arguments);
+                let (said, value) = hear(&mut from_child, None);
+                (said, value, from_child.take_report())
+            })?;
+        Ok(Outcome::Pumped(pump))
+    }
+
+    /// What has come from a child that is dead and whose lanes are closed.
+    fn collect(self, reports: &Reports) -> (Said, Option<OwnedBody>, Option<PanicReport>) {
+        let (said, value, report) = match self {
+            Outcome::Lane(_sender, mut lane) => {
+                let (said, value) = hear(&mut lane, Some(Instant::now()));
+                (said, value, reports.last())
+            }
+            Outcome::Pumped(pump) => pump.join().unwrap_or((Said::Nothing, None, None)),
+            Outcome::Nothing => (Said::Nothing, None, None),
+        };
+        let report = report.and_then(|report| {
+            Decoder::new(&mut report.as_slice())
+                .section::<PanicReport>()
+                .ok()
+        });
+        (said, value, report)
+    }
+}
+
+/// Takes the outcome out of a lane.
+fn hear(lane: &mut LaneReceiver, deadline: Option<Instant>) -> (Said, Option<OwnedBody>) {
+    let message = match lane.receive(deadline) {
+        Ok(message) => message,
+        Err(Fault::Gone | Fault::TimedOut) => return (Said::Nothing, None),
+        Err(Fault::NoRoom) => {
+            return (
+                Said::Undeliverable("no descriptor or memory is left for it".into()),
+                None,
+            );
+        }
+        Err(Fault::Rubbish) => {
+            return (
+                Said::Rubbish("what it wrote over its lane makes no sense".into()),
+                None,
+            );
+        }
+    };
+    let text = |body: &OwnedBody| {
+        let read = body.body().decode(|mut row| row.section::<String>());
+        read.unwrap_or_else(|error| error.to_string())
+    };
+    let (tag, body) = (message.tag, message.body.into_owned());
+    match tag {
+        Tag::Value => (Said::Value, Some(body)),
+        Tag::Panicked => (Said::Panicked, None),
+        Tag::Unencodable => (Said::Undeliverable(text(&body)), None),
+        Tag::BadArguments => (Said::StartFailed(text(&body)), None),
+        Tag::Report | Tag::Poke => (Said::Rubbish("it sent what no worker sends".into()), None),
+    }
+}

@@ -1,0 +1,13 @@
+//! The parent's side of a running child: meeting it, forwarding what it prints, watching it end.
+//!
+//! Each child has one attendant: a thread that sleeps until the child says something or ends. It
+//! is started by the thread that spawned the child, because what a test prints is captured by
+//! thread. A child over frames has a second one, which keeps its lane from filling up.
+
+mod attendant;
+mod life;
+mod output;
+
+pub(crate) use attendant::{Attendance, attend};
+pub(crate) use life::{Life, living};
+pub(crate) use output::{Style, Tail};

@@ -1,0 +1,94 @@
+//! What std's start would have installed, for a process that never reaches `main`: broken pipes
+//! are errors, and a stack overflow says so before it kills.
+
+use std::cell::UnsafeCell;
+use std::ffi::{c_int, c_void};
+
+/// Makes a write to a pipe that nobody reads an error rather than a signal.
+pub(crate) fn ignore_broken_pipes() {
+    // SAFETY: ignoring a signal installs no code.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
+/// How far from the stack pointer an address may be and still be a push that went too far: big
+/// frames are touched page by page, a little below the pointer.
+const REACH: usize = 64 * 1024;
+
+/// What is printed, made before anything went wrong.
+struct Message(UnsafeCell<Vec<u8>>);
+
+// SAFETY: it is written once, before the handler that reads it is installed.
+unsafe impl Sync for Message {}
+
+static MESSAGE: Message = Message(UnsafeCell::new(Vec::new()));
+
+/// Has a stack overflow of the initial thread print a line before the process dies of it.
+///
+/// # Safety
+///
+/// Called once, on the initial thread, before other threads run.
+pub(crate) unsafe fn report_stack_overflow(name: &str) {
+    let message = format!("\nthread 'main' of process `{name}` has overflowed its stack\n");
+    // SAFETY: the caller vouches that this is the only access until the handler is installed.
+    unsafe { *MESSAGE.0.get() = message.into_bytes() };
+    // A signal cannot be handled on a stack that is used up, so the handler gets its own.
+    let stack = Box::leak(vec![0_u8; libc::SIGSTKSZ.max(16 * 1024)].into_boxed_slice());
+    let stack = libc::stack_t {
+        ss_sp: stack.as_mut_ptr().cast::<c_void>(),
+        ss_flags: 0,
+        ss_size: stack.len(),
+    };
+    // SAFETY: the memory is leaked, so it is the handler's for the life of the process.
+    unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) };
+    for signal in [libc::SIGSEGV, libc::SIGBUS] {
+        install(signal);
+    }
+}
+
+fn install(signal: c_int) {
+    // SAFETY: a zeroed `sigaction` means the default action with an empty mask.
+    let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: `old` is of the right type; a null action only asks.
+    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut old) };
+    if asked != 0 || old.sa_sigaction != libc::SIG_DFL {
+        // A sanitizer or the program's own constructor was here first.
+        return;
+    }
+    // SAFETY: as above.
+    let mut new: libc::sigaction = unsafe { std::mem::zeroed() };
+    new.sa_sigaction = on_fault as *const () as usize;
+    new.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    // SAFETY: the handler has the signature that SA_SIGINFO asks for and is safe in a signal.
+    unsafe { libc::sigaction(signal, &raw const new, std::ptr::null_mut()) };
+}
+
+/// Prints if the stack is what ran out, and lets the fault happen again with nobody handling it.
+extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel passes a description of the fault.
+    let address = unsafe { (*info).si_addr() } as usize;
+    if stack_pointer(context).is_some_and(|pointer| pointer.abs_diff(address) < REACH) {
+        // SAFETY: it was written before this handler was installed and is only read since.
+        let message = unsafe { &*MESSAGE.0.get() };
+        // SAFETY: `write` may be called in a signal handler and reads the given bytes.
+        unsafe { libc::write(2, message.as_ptr().cast::<c_void>(), message.len()) };
+    }
+    // SAFETY: the default action installs no code; the fault repeats when this returns.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
+
+/// Where the stack of the faulting code was.
+fn stack_pointer(context: *mut c_void) -> Option<usize> {
+    let context = context.cast::<libc::ucontext_t>();
+    // SAFETY: with SA_SIGINFO the kernel passes the interrupted context.
+    let registers = unsafe { &(*context).uc_mcontext };
+    #[cfg(target_arch = "x86_64")]
+    let pointer = usize::try_from(registers.gregs[libc::REG_RSP as usize]).ok();
+    #[cfg(target_arch = "aarch64")]
+    let pointer = usize::try_from(registers.sp).ok();
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let pointer = {
+        let _ = registers;
+        None
+    };
+    pointer
+}

@@ -1,0 +1,33 @@
+//! The operating system, behind safe functions. Nothing above this row names it.
+//!
+//! Linux is built and tested. What another system would have to answer is the set of functions
+//! that this module re-exports.
+
+mod descriptors;
+mod entry;
+mod exe;
+mod fault;
+mod limits;
+mod memory;
+mod poll;
+mod process;
+mod signal;
+mod wait;
+
+pub(crate) use descriptors::{
+    close_on_exec_from, descriptor_limit, fill_std, greeting_pipe, has_head_room, inheritable,
+    is_descriptor_limit, replace_stdin, take_inherited, unlink_but_hold,
+};
+pub(crate) use entry::{Constructor, before_main, run_later_constructors, take_variable};
+pub(crate) use exe::{Build, build_of, own_build, own_program, runs_own_program};
+pub(crate) use fault::{ignore_broken_pipes, report_stack_overflow};
+pub(crate) use limits::limit_memory;
+pub(crate) use memory::give_back;
+pub(crate) use poll::{Interest, poll, readers_gone};
+pub(crate) use process::{
+    Ended, Pidfd, die_at_once, die_with_parent, exit_now, kill_tree, on_initial_thread, parent_id,
+    random, set_process_name,
+};
+pub(crate) use signal::{SIGABRT, SIGKILL, SIGTERM, signal_name};
+#[cfg(not(loom))]
+pub(crate) use wait::{sleep_while, wake_all};

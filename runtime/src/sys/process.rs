@@ -1,0 +1,208 @@
+//! Processes: watching one, killing one, and dying with one.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::process::{Pid, PidfdFlags, Signal};
+
+/// A child that has not been reaped, held by a descriptor that no other process can ever be
+/// mistaken for.
+#[derive(Debug)]
+pub(crate) struct Pidfd {
+    descriptor: OwnedFd,
+    pid: Pid,
+}
+
+/// How the system says a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It left with this code.
+    Exited(i32),
+    /// A signal ended it.
+    Signaled { signal: i32, core_dumped: bool },
+    /// Someone else reaped it, or the program ignores SIGCHLD: nobody can say any more.
+    Unknown,
+}
+
+impl Pidfd {
+    /// Holds a child that was started just now and that nobody has reaped.
+    pub(crate) fn open(pid: u32) -> io::Result<Self> {
+        let pid = i32::try_from(pid)
+            .ok()
+            .and_then(Pid::from_raw)
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        let descriptor = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+        Ok(Pidfd { descriptor, pid })
+    }
+
+    /// Readable once the process has ended.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+
+    /// Sends a signal. A process that has ended already is not an error.
+    pub(crate) fn signal(&self, number: i32) -> io::Result<()> {
+        let signal = Signal::from_named_raw(number).ok_or(io::ErrorKind::InvalidInput)?;
+        match rustix::process::pidfd_send_signal(&self.descriptor, signal) {
+            Err(rustix::io::Errno::SRCH) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    /// Reaps the process, which has ended: how it ended, and the most memory it had resident.
+    pub(crate) fn reap(&self) -> (Ended, Option<u64>) {
+        let mut status = 0;
+        // SAFETY: `rusage` is a plain structure of integers, for which zero is a value.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        let pid = self.pid.as_raw_nonzero().get();
+        loop {
+            // SAFETY: both pointers are to local variables of the right types.
+            let reaped = unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) };
+            if reaped == pid {
+                break;
+            }
+            if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+                return (Ended::Unknown, None);
+            }
+        }
+        let peak = u64::try_from(usage.ru_maxrss)
+            .ok()
+            .map(|kilobytes| kilobytes * 1024);
+        if libc::WIFSIGNALED(status) {
+            let signal = libc::WTERMSIG(status);
+            return (
+                Ended::Signaled {
+                    signal,
+                    core_dumped: libc::WCOREDUMP(status),
+                },
+                peak,
+            );
+        }
+        (Ended::Exited(libc::WEXITSTATUS(status)), peak)
+    }
+}
+
+/// Sends SIGKILL to the process group of a child that leads one and is not reaped yet.
+pub(crate) fn kill_group(leader: u32) {
+    if let Some(group) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
+        // A group that is empty already is what we want.
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
+    }
+}
+
+/// Kills a process and everything that descends from it, with their process groups.
+///
+/// Whoever is found is stopped first, so that it starts nothing more and nobody loses its parent
+/// before all are found. The root must be a child that is not reaped yet.
+pub(crate) fn kill_tree(root: u32) {
+    let mut family = vec![root];
+    signal(root, Signal::STOP);
+    loop {
+        let found = descendants(&family);
+        if found.is_empty() {
+            break;
+        }
+        found.iter().for_each(|&pid| signal(pid, Signal::STOP));
+        family.extend(found);
+    }
+    for pid in family {
+        kill_group(pid);
+        signal(pid, Signal::KILL);
+    }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // Who has ended already needs no signal.
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+/// The living processes, not among `known`, whose parent is.
+fn descendants(known: &[u32]) -> Vec<u32> {
+    let Ok(all) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let parents: Vec<(u32, u32)> = all
+        .filter_map(|entry| {
+            let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // The name in parentheses may hold anything; what follows the last one is plain.
+            let mut fields = stat[stat.rfind(')')? + 2..].split(' ');
+            let state = fields.next()?;
+            let parent = fields.next()?.parse().ok()?;
+            (state != "Z").then_some((pid, parent))
+        })
+        .collect();
+    let mut family = known.to_vec();
+    let mut at = 0;
+    while let Some(&parent) = family.get(at) {
+        at += 1;
+        for &(pid, of) in &parents {
+            if of == parent && !family.contains(&pid) {
+                family.push(pid);
+            }
+        }
+    }
+    family.split_off(known.len())
+}
+
+/// Asks the kernel to kill this process when its parent goes away.
+///
+/// Called by the child after `exec` rather than in a `pre_exec` hook, so that `std` keeps its fast
+/// `posix_spawn` path and no code of ours runs where only async-signal-safe calls are allowed.
+pub(crate) fn die_with_parent(parent: u32) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    // The parent may have died before the call; then no signal is coming.
+    if parent_id() != parent {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    }
+    Ok(())
+}
+
+/// The parent of this process, 0 where that is not visible from here.
+pub(crate) fn parent_id() -> u32 {
+    rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs())
+}
+
+/// Ends this process as SIGKILL would: nothing runs any more.
+pub(crate) fn die_at_once() -> ! {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
+    exit_now(137)
+}
+
+/// Ends this process without running what is registered for its exit.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: `_exit` takes a number and does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// The name that `ps -o comm`, `top` and core files show.
+pub(crate) fn set_process_name(name: &str) {
+    let short: Vec<u8> = name.bytes().filter(|&byte| byte != 0).take(15).collect();
+    if let Ok(name) = std::ffi::CString::new(short) {
+        // It is for people; a system that refuses it changes nothing else.
+        let _ = rustix::thread::set_name(&name);
+    }
+}
+
+/// Bytes that nobody can guess.
+pub(crate) fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let mut filled = 0;
+    while filled < N {
+        filled += match rustix::rand::getrandom(
+            &mut bytes[filled..],
+            rustix::rand::GetRandomFlags::empty(),
+        ) {
+            Err(rustix::io::Errno::INTR) => 0,
+            other => other?,
+        };
+    }
+    Ok(bytes)
+}
+
+/// Whether this is the thread that the process began with.
+pub(crate) fn on_initial_thread() -> bool {
+    rustix::thread::gettid() == rustix::process::getpid()
+}

@@ -1,0 +1,193 @@
+//! How a child and its parent meet: the one-shot server, the hello, and what follows it.
+//!
+//! ```text
+//!  parent                                child
+//!  Server::new ── name, nonce (variable) ──►  Greeting::send
+//!  Server::accept ◄──────── Hello ─────────   (its end of the control channel in it)
+//!       └─ checks ── Control::Begin ──────►   ControlReceiver::begin
+//! ```
+//!
+//! The child writes one byte to the greeting pipe after its hello, and only then does the parent
+//! accept: so accepting never waits, for a child that is stopped or one that dies.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::sync::Mutex;
+
+use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
+use serde::{Deserialize, Serialize};
+
+use super::channel::{self, PeerGone};
+use super::lane::ChildEnds;
+use crate::sys::Build;
+
+/// What a child says first.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    pub(crate) nonce: u128,
+    pub(crate) pid: u32,
+    pub(crate) build: Build,
+    pub(crate) table: u64,
+    control: IpcSender<Control>,
+}
+
+/// What a parent says to a child, besides messages.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Control {
+    /// The first word: what to run and over what.
+    Begin(Box<Bootstrap>),
+    /// Please stop.
+    Stop,
+}
+
+/// All that a child needs to know.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Bootstrap {
+    pub(crate) entry: u32,
+    pub(crate) name: String,
+    pub(crate) id: String,
+    pub(crate) parent: ParentIs,
+    pub(crate) memory_limit: Option<u64>,
+    pub(crate) max_message: u64,
+    pub(crate) ends: ChildEnds,
+}
+
+/// What a child knows of its parent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ParentIs {
+    pub(crate) pid: u32,
+    pub(crate) name: String,
+    pub(crate) id: String,
+}
+
+/// The longest temporary directory whose sockets have names that fit: ipc-channel silently cuts
+/// what is longer.
+const LONGEST_DIRECTORY: usize = 85;
+
+/// Where a child that is not started yet will say hello.
+///
+/// The socket has a name in the file system only while it is made. A child reaches it through
+/// the parent's descriptor, so nothing is left behind however the parent ends, and nobody else
+/// can be first.
+pub(crate) struct Server {
+    server: IpcOneShotServer<Hello>,
+    socket: OwnedFd,
+}
+
+impl Server {
+    pub(crate) fn new() -> io::Result<Self> {
+        let directory = std::env::temp_dir();
+        check(&directory)?;
+        let (server, name) = IpcOneShotServer::new()?;
+        let socket = crate::sys::unlink_but_hold(Path::new(&name))?;
+        Ok(Server { server, socket })
+    }
+
+    /// What the child connects to.
+    pub(crate) fn name(&self) -> String {
+        format!(
+            "/proc/{}/fd/{}",
+            std::process::id(),
+            self.socket.as_raw_fd()
+        )
+    }
+
+    /// Takes the hello of a child that has sent it.
+    ///
+    /// The receiver that comes with it is dropped at once: it is not close-on-exec.
+    pub(crate) fn accept(self) -> io::Result<(Hello, ControlSender)> {
+        if !crate::sys::has_head_room(8) {
+            return Err(io::Error::other("the descriptor limit is reached"));
+        }
+        let (receiver, hello) = self.server.accept().map_err(io::Error::other)?;
+        drop(receiver);
+        let control = ControlSender(Mutex::new(hello.control.clone()));
+        Ok((hello, control))
+    }
+}
+
+fn check(directory: &Path) -> io::Result<()> {
+    let long = directory.as_os_str().len();
+    if long > LONGEST_DIRECTORY {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("its path has {long} bytes, and a socket in it can have {LONGEST_DIRECTORY}"),
+        ));
+    }
+    if directory.to_str().is_none() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "its path is not UTF-8",
+        ));
+    }
+    match std::fs::metadata(directory)?.is_dir() {
+        true => Ok(()),
+        false => Err(io::ErrorKind::NotADirectory.into()),
+    }
+}
+
+/// The parent's end of the control channel. That it is open is what the child's life hangs on.
+#[derive(Debug)]
+pub(crate) struct ControlSender(Mutex<IpcSender<Control>>);
+
+impl ControlSender {
+    pub(crate) fn begin(&self, bootstrap: Bootstrap) -> Result<(), PeerGone> {
+        self.send(Control::Begin(Box::new(bootstrap)))
+    }
+
+    pub(crate) fn stop(&self) -> Result<(), PeerGone> {
+        self.send(Control::Stop)
+    }
+
+    fn send(&self, control: Control) -> Result<(), PeerGone> {
+        let sender = self.0.lock().map_err(|_| PeerGone)?;
+        channel::send(&sender, control)
+    }
+}
+
+/// The child's side of the meeting.
+pub(crate) struct Greeting {
+    control: IpcReceiver<Control>,
+}
+
+impl Greeting {
+    /// Says hello at the place that the parent named.
+    pub(crate) fn send(
+        server: &str,
+        nonce: u128,
+        build: Build,
+        table: u64,
+    ) -> Result<Self, String> {
+        let connected = IpcSender::<Hello>::connect(server.to_owned());
+        let hello = connected.map_err(|error| format!("connecting to `{server}`: {error}"))?;
+        let (control, receiver) = ipc::channel().map_err(|error| format!("a channel: {error}"))?;
+        let sent = hello.send(Hello {
+            nonce,
+            pid: std::process::id(),
+            build,
+            table,
+            control,
+        });
+        sent.map_err(|error| format!("the hello: {error}"))?;
+        Ok(Greeting { control: receiver })
+    }
+
+    /// Waits for the first word.
+    pub(crate) fn begin(self) -> Result<(Bootstrap, ControlReceiver), PeerGone> {
+        match channel::receive(&self.control)? {
+            Control::Begin(bootstrap) => Ok((*bootstrap, ControlReceiver(self.control))),
+            Control::Stop => Err(PeerGone),
+        }
+    }
+}
+
+/// The child's end of the control channel.
+pub(crate) struct ControlReceiver(IpcReceiver<Control>);
+
+impl ControlReceiver {
+    /// Waits for a word; an error is the end of the parent.
+    pub(crate) fn receive(&self) -> Result<Control, PeerGone> {
+        channel::receive(&self.0)
+    }
+}

@@ -1,0 +1,369 @@
+//! Values to bytes and back.
+//!
+//! A message is a row of *sections*, one for each value: a length of eight bytes, then the value.
+//! Byte buffers and strings are sections of their own bytes, copied once; everything else is
+//! [postcard]. A row is only ever read by the program that wrote it (the builds are compared when
+//! a worker starts), so the format carries no names and no versions.
+//!
+//! What a type's own `Serialize` or `Deserialize` has to say about a failure reaches the user:
+//! postcard drops that text, so a value that fails is visited once more, for the text alone.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+
+use postcard::ser_flavors::Flavor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// How many bytes say how long a section is.
+const PREFIX: usize = size_of::<u64>();
+
+/// A value could not be turned into bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The value's `Serialize` refused, or asked for what the format cannot do.
+    #[error("`{type_name}` cannot be encoded: {text}")]
+    #[non_exhaustive]
+    Refused {
+        /// The value's type.
+        type_name: &'static str,
+        /// What its `Serialize` said.
+        text: String,
+    },
+
+    /// The message is larger than [`max_message`](crate::Builder::max_message).
+    #[error("the message is larger than the limit of {limit} bytes (see `max_message`)")]
+    #[non_exhaustive]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+/// Bytes could not be turned back into a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{type_name}` cannot be decoded: {text}")]
+pub struct DecodeError {
+    type_name: &'static str,
+    text: String,
+}
+
+/// A row of sections on its way out: what it borrows is copied only when it is sent.
+pub struct Encoder<'a> {
+    pieces: Vec<Piece<'a>>,
+    len: usize,
+    limit: usize,
+}
+
+enum Piece<'a> {
+    Owned(Vec<u8>),
+    Borrowed(&'a [u8]),
+}
+
+impl<'a> Encoder<'a> {
+    /// An empty row that may grow to `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        Encoder {
+            pieces: Vec::new(),
+            len: 0,
+            limit,
+        }
+    }
+
+    /// A row that was written before.
+    pub(crate) fn of_row(row: &'a [u8]) -> Self {
+        Encoder {
+            pieces: vec![Piece::Borrowed(row)],
+            len: row.len(),
+            limit: row.len(),
+        }
+    }
+
+    /// Adds one value.
+    ///
+    /// # Errors
+    ///
+    /// If the value cannot be encoded, or the row grows past its limit.
+    pub fn section<T: Serialize + 'static>(&mut self, value: &'a T) -> Result<(), EncodeError> {
+        if let Some(bytes) = as_bytes(value) {
+            self.prefix(bytes.len());
+            self.pieces.push(Piece::Borrowed(bytes));
+            return self.grown(PREFIX + bytes.len());
+        }
+        let limit = self.limit;
+        let tail = self.tail();
+        let start = tail.len();
+        tail.extend_from_slice(&[0; PREFIX]);
+        let full = start + PREFIX + limit;
+        let written = postcard::serialize_with_flavor(value, Tail { buffer: tail, full });
+        if let Err(error) = written {
+            if error == postcard::Error::SerializeBufferFull {
+                return Err(EncodeError::TooLarge { limit });
+            }
+            let type_name = std::any::type_name::<T>();
+            return Err(EncodeError::Refused {
+                type_name,
+                text: why_not_encoded(value, error),
+            });
+        }
+        let len = tail.len() - start - PREFIX;
+        tail[start..start + PREFIX].copy_from_slice(&(len as u64).to_le_bytes());
+        self.grown(PREFIX + len)
+    }
+
+    /// How many bytes the row has.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The row's bytes, piece by piece.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.pieces.iter().map(|piece| match piece {
+            Piece::Owned(bytes) => bytes.as_slice(),
+            Piece::Borrowed(bytes) => bytes,
+        })
+    }
+
+    /// The row in one piece.
+    pub(crate) fn into_vec(mut self) -> Vec<u8> {
+        if let [Piece::Owned(only)] = self.pieces.as_mut_slice() {
+            return std::mem::take(only);
+        }
+        let mut whole = Vec::with_capacity(self.len);
+        for piece in self.pieces() {
+            whole.extend_from_slice(piece);
+        }
+        whole
+    }
+
+    fn prefix(&mut self, len: usize) {
+        let len = (len as u64).to_le_bytes();
+        self.tail().extend_from_slice(&len);
+    }
+
+    fn tail(&mut self) -> &mut Vec<u8> {
+        if !matches!(self.pieces.last(), Some(Piece::Owned(_))) {
+            self.pieces.push(Piece::Owned(Vec::with_capacity(64)));
+        }
+        match self.pieces.last_mut() {
+            Some(Piece::Owned(tail)) => tail,
+            _ => unreachable!("an owned piece was pushed just above"),
+        }
+    }
+
+    fn grown(&mut self, by: usize) -> Result<(), EncodeError> {
+        self.len += by;
+        if self.len > self.limit {
+            return Err(EncodeError::TooLarge { limit: self.limit });
+        }
+        Ok(())
+    }
+}
+
+/// Where a row of sections is read from. The bytes may lie in memory that another process can
+/// write, so they are only ever handed out as copies.
+pub(crate) trait Source {
+    /// Copies the next `len` bytes, or says how many are left.
+    fn take(&mut self, len: usize) -> Result<Vec<u8>, usize>;
+    /// How many bytes are left.
+    fn left(&self) -> usize;
+}
+
+impl Source for &[u8] {
+    fn take(&mut self, len: usize) -> Result<Vec<u8>, usize> {
+        let (head, rest) = self.split_at_checked(len).ok_or(self.len())?;
+        *self = rest;
+        Ok(head.to_vec())
+    }
+
+    fn left(&self) -> usize {
+        self.len()
+    }
+}
+
+/// A row of sections that came in.
+pub struct Decoder<'a> {
+    source: &'a mut dyn Source,
+}
+
+impl<'a> Decoder<'a> {
+    pub(crate) fn new(source: &'a mut dyn Source) -> Self {
+        Decoder { source }
+    }
+
+    /// Takes the next value.
+    ///
+    /// # Errors
+    ///
+    /// If the section is not a `T`.
+    pub fn section<T: DeserializeOwned + 'static>(&mut self) -> Result<T, DecodeError> {
+        let prefix = self.bytes::<T>(PREFIX)?;
+        let len = prefix
+            .try_into()
+            .map(u64::from_le_bytes)
+            .unwrap_or(u64::MAX);
+        let bytes = self.bytes::<T>(usize::try_from(len).unwrap_or(usize::MAX))?;
+        let bytes = match from_bytes::<T>(bytes) {
+            Ok(value) => return value,
+            Err(bytes) => bytes,
+        };
+        match postcard::take_from_bytes::<T>(&bytes) {
+            Ok((value, [])) => Ok(value),
+            Ok((_, rest)) => Err(DecodeError::of::<T>(format!(
+                "{} bytes too many",
+                rest.len()
+            ))),
+            Err(error) => Err(DecodeError::of::<T>(why_not_decoded::<T>(&bytes, error))),
+        }
+    }
+
+    /// Ends the row.
+    ///
+    /// # Errors
+    ///
+    /// If there is more than was taken.
+    pub fn finish<T>(self) -> Result<(), DecodeError> {
+        match self.source.left() {
+            0 => Ok(()),
+            left => Err(DecodeError::of::<T>(format!("{left} bytes too many"))),
+        }
+    }
+
+    fn bytes<T>(&mut self, len: usize) -> Result<Vec<u8>, DecodeError> {
+        self.source.take(len).map_err(|left| {
+            DecodeError::of::<T>(format!("the message ends after {left} of {len} bytes"))
+        })
+    }
+}
+
+impl fmt::Debug for Decoder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("left", &self.source.left())
+            .finish()
+    }
+}
+
+impl DecodeError {
+    fn of<T>(text: String) -> Self {
+        DecodeError {
+            type_name: std::any::type_name::<T>(),
+            text,
+        }
+    }
+}
+
+/// The bytes of a value that is nothing but bytes.
+fn as_bytes<T: 'static>(value: &T) -> Option<&[u8]> {
+    let value: &dyn Any = value;
+    if let Some(bytes) = value.downcast_ref::<Vec<u8>>() {
+        return Some(bytes);
+    }
+    if let Some(bytes) = value.downcast_ref::<Box<[u8]>>() {
+        return Some(bytes);
+    }
+    value.downcast_ref::<String>().map(String::as_bytes)
+}
+
+/// The value that is nothing but these bytes, or the bytes back where `T` is something else.
+fn from_bytes<T: 'static>(bytes: Vec<u8>) -> Result<Result<T, DecodeError>, Vec<u8>> {
+    let asked = std::any::TypeId::of::<T>();
+    let value: Box<dyn Any> = if asked == std::any::TypeId::of::<Vec<u8>>() {
+        Box::new(bytes)
+    } else if asked == std::any::TypeId::of::<Box<[u8]>>() {
+        Box::new(bytes.into_boxed_slice())
+    } else if asked == std::any::TypeId::of::<String>() {
+        match String::from_utf8(bytes) {
+            Ok(text) => Box::new(text),
+            Err(error) => return Ok(Err(DecodeError::of::<T>(error.to_string()))),
+        }
+    } else {
+        return Err(bytes);
+    };
+    match value.downcast::<T>() {
+        Ok(value) => Ok(Ok(*value)),
+        Err(_) => unreachable!("the type was compared just above"),
+    }
+}
+
+/// Appends to a buffer until that is full.
+struct Tail<'b> {
+    buffer: &'b mut Vec<u8>,
+    full: usize,
+}
+
+impl Flavor for Tail<'_> {
+    type Output = ();
+
+    #[inline]
+    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
+        if data.len() > self.full - self.buffer.len() {
+            return Err(postcard::Error::SerializeBufferFull);
+        }
+        self.buffer.extend_from_slice(data);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
+        self.try_extend(&[data])
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes nothing: a value is visited only for the error it gives.
+struct Nowhere(PhantomData<()>);
+
+impl Flavor for Nowhere {
+    type Output = ();
+
+    fn try_push(&mut self, _: u8) -> postcard::Result<()> {
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+fn why_not_encoded<T: Serialize>(value: &T, error: postcard::Error) -> String {
+    let mut nowhere = postcard::Serializer {
+        output: Nowhere(PhantomData),
+    };
+    let mut erased = <dyn erased_serde::Serializer>::erase(&mut nowhere);
+    let visited = (value as &dyn erased_serde::Serialize).erased_serialize(&mut erased);
+    match (visited, error) {
+        (Err(said), postcard::Error::SerdeSerCustom) => said.to_string(),
+        (_, postcard::Error::SerializeSeqLengthUnknown) => {
+            "it has a sequence or map of unknown length, as `#[serde(flatten)]` makes".to_owned()
+        }
+        (_, error) => error.to_string(),
+    }
+}
+
+fn why_not_decoded<T: DeserializeOwned>(bytes: &[u8], error: postcard::Error) -> String {
+    let mut again = postcard::Deserializer::from_bytes(bytes);
+    let mut erased = <dyn erased_serde::Deserializer<'_>>::erase(&mut again);
+    let visited = T::deserialize(&mut erased as &mut dyn erased_serde::Deserializer<'_>);
+    match (visited, error) {
+        (Err(said), postcard::Error::SerdeDeCustom) => said.to_string(),
+        (_, postcard::Error::WontImplement) => "the format does not say what comes next, which \
+             `#[serde(untagged)]`, `#[serde(flatten)]` and self-describing values ask for"
+            .to_owned(),
+        (_, error) => format!(
+            "{error} (is a field left out by `skip_serializing_if`, or are `Serialize` and \
+             `Deserialize` not each other's mirror?)"
+        ),
+    }
+}
+
+impl fmt::Debug for Encoder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder").field("len", &self.len).finish()
+    }
+}

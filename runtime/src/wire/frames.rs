@@ -1,0 +1,147 @@
+//! Messages as frames over ipc-channel: at most 60 KiB each, so that ipc-channel never fragments.
+//!
+//! Its own fragments hang a sender whose receiver was killed, close a receiver whose sender was,
+//! and are slower. The first frame of a message says how long the whole is; the rest follow. What
+//! another thread has to say in between, such as a panic's report, goes *aside* in one frame.
+
+use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
+
+use super::channel::{PeerGone, receive_bytes, send_bytes};
+
+/// The longest frame, header included.
+const FRAME: usize = 60 * 1024;
+
+const FIRST: u8 = 1;
+const NEXT: u8 = 2;
+const ASIDE: u8 = 3;
+
+/// Why no message came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FrameError {
+    /// The sender is gone; what it had begun is lost.
+    Gone,
+    /// What came is not a message of ours, or longer than the limit.
+    Rubbish,
+}
+
+impl From<PeerGone> for FrameError {
+    fn from(_: PeerGone) -> Self {
+        FrameError::Gone
+    }
+}
+
+/// Sends a message made of pieces; waits while the socket is full.
+pub(super) fn send<'a>(
+    sender: &IpcBytesSender,
+    tag: u32,
+    len: usize,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> Result<(), PeerGone> {
+    let mut frame = Vec::with_capacity((13 + len).min(FRAME));
+    frame.push(FIRST);
+    frame.extend_from_slice(&tag.to_le_bytes());
+    frame.extend_from_slice(&(len as u64).to_le_bytes());
+    for mut piece in pieces {
+        while !piece.is_empty() {
+            if frame.len() == FRAME {
+                send_bytes(sender, &frame)?;
+                frame.clear();
+                frame.push(NEXT);
+            }
+            let (now, rest) = piece.split_at(piece.len().min(FRAME - frame.len()));
+            frame.extend_from_slice(now);
+            piece = rest;
+        }
+    }
+    send_bytes(sender, &frame)
+}
+
+/// Sends a short message between the frames of another.
+pub(super) fn send_aside<'a>(
+    sender: &IpcBytesSender,
+    tag: u32,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> Result<(), PeerGone> {
+    let mut frame = vec![ASIDE];
+    frame.extend_from_slice(&tag.to_le_bytes());
+    pieces.for_each(|piece| frame.extend_from_slice(piece));
+    send_bytes(sender, &frame)
+}
+
+/// Receives a message of at most `limit` bytes into the buffer; the answer is its tag. What comes
+/// aside is handed on, and says whether to go on.
+pub(super) fn receive(
+    receiver: &IpcBytesReceiver,
+    limit: usize,
+    into: &mut Vec<u8>,
+    mut aside: impl FnMut(u32, &[u8]) -> Result<(), FrameError>,
+) -> Result<u32, FrameError> {
+    let mut message = Reassembly::new(limit);
+    loop {
+        match message.add(&receive_bytes(receiver)?, into)? {
+            Progress::More => {}
+            Progress::Whole(tag) => return Ok(tag),
+            Progress::Aside(tag, body) => aside(tag, &body)?,
+        }
+    }
+}
+
+/// A message of which some frames have come.
+pub(super) struct Reassembly {
+    limit: usize,
+    begun: Option<(u32, usize)>,
+}
+
+/// What one more frame made of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    More,
+    Whole(u32),
+    Aside(u32, Vec<u8>),
+}
+
+impl Reassembly {
+    pub(super) fn new(limit: usize) -> Self {
+        Reassembly { limit, begun: None }
+    }
+
+    /// Adds the next frame.
+    pub(super) fn add(&mut self, frame: &[u8], into: &mut Vec<u8>) -> Result<Progress, FrameError> {
+        let (kind, rest) = frame.split_first().ok_or(FrameError::Rubbish)?;
+        let (tag, len, body) = match (*kind, self.begun) {
+            (NEXT, Some((tag, len))) => (tag, len, rest),
+            (FIRST, None) => {
+                let (tag, rest) = word::<4>(rest)?;
+                let (len, body) = word::<8>(rest)?;
+                let len = usize::try_from(u64::from_le_bytes(len)).unwrap_or(usize::MAX);
+                if len > self.limit {
+                    return Err(FrameError::Rubbish);
+                }
+                into.clear();
+                // The length is only claimed so far: memory is taken as the bytes come.
+                into.reserve(len.min(1 << 20));
+                (u32::from_le_bytes(tag), len, body)
+            }
+            (ASIDE, _) => {
+                let (tag, body) = word::<4>(rest)?;
+                return Ok(Progress::Aside(u32::from_le_bytes(tag), body.to_vec()));
+            }
+            _ => return Err(FrameError::Rubbish),
+        };
+        if body.len() > len - into.len() {
+            return Err(FrameError::Rubbish);
+        }
+        into.extend_from_slice(body);
+        if into.len() == len {
+            self.begun = None;
+            return Ok(Progress::Whole(tag));
+        }
+        self.begun = Some((tag, len));
+        Ok(Progress::More)
+    }
+}
+
+fn word<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8]), FrameError> {
+    let (word, rest) = bytes.split_first_chunk::<N>().ok_or(FrameError::Rubbish)?;
+    Ok((*word, rest))
+}

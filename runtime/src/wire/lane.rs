@@ -1,0 +1,316 @@
+//! One direction of one connection between a parent and a child.
+//!
+//! The carrier is chosen when the connection is made, and both behave alike: messages of any size
+//! up to the limit arrive whole, in order, or not at all.
+
+mod carriers;
+mod pool;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender};
+
+use super::channel::{self, PeerGone};
+use super::codec::{Decoder, Encoder, Source};
+use super::frames::{self, FrameError};
+use super::region::Region;
+use super::ring::{Consumer, PopError, Producer, PushError};
+pub(crate) use carriers::{Carrier, ChildEnds, ParentEnds, Reports, connect};
+use pool::{Known, Pool, Spill};
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Tag {
+    /// A value: arguments, a result, a user's message.
+    Value = 1,
+    /// The function returned, but its value cannot be encoded: the text why.
+    Unencodable = 2,
+    /// The function did not run, because its arguments cannot be read: the text why.
+    BadArguments = 3,
+    /// The function panicked; the report has gone its own way.
+    Panicked = 4,
+    /// What a panic hook had to say.
+    Report = 5,
+    /// Nothing: it only wakes the reader.
+    Poke = 6,
+}
+
+/// Set in a tag where the frame only says in which region the message lies.
+const SPILLED: u32 = 1 << 31;
+
+impl Tag {
+    fn of(number: u32) -> Result<Self, Fault> {
+        Ok(match number {
+            1 => Tag::Value,
+            2 => Tag::Unencodable,
+            3 => Tag::BadArguments,
+            4 => Tag::Panicked,
+            5 => Tag::Report,
+            6 => Tag::Poke,
+            _ => return Err(Fault::Rubbish),
+        })
+    }
+}
+
+/// Why a message did not cross.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The other side is gone, and everything it had completed was taken.
+    Gone,
+    /// The deadline passed.
+    TimedOut,
+    /// The other side sent what no correct peer sends.
+    Rubbish,
+    /// There is no descriptor or no memory for a large message.
+    NoRoom,
+}
+
+impl From<PushError> for Fault {
+    fn from(error: PushError) -> Self {
+        match error {
+            PushError::Closed => Fault::Gone,
+            PushError::Full => Fault::TimedOut,
+            PushError::Violation => Fault::Rubbish,
+        }
+    }
+}
+
+impl From<PopError> for Fault {
+    fn from(error: PopError) -> Self {
+        match error {
+            PopError::Closed => Fault::Gone,
+            PopError::Empty => Fault::TimedOut,
+            PopError::Violation => Fault::Rubbish,
+        }
+    }
+}
+
+impl From<FrameError> for Fault {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Gone => Fault::Gone,
+            FrameError::Rubbish => Fault::Rubbish,
+        }
+    }
+}
+
+impl From<PeerGone> for Fault {
+    fn from(_: PeerGone) -> Self {
+        Fault::Gone
+    }
+}
+
+/// The end of a lane that sends.
+pub(crate) enum LaneSender {
+    Ring {
+        ring: Producer,
+        pool: Pool,
+        spills: IpcSender<Spill>,
+    },
+    Frames(IpcBytesSender),
+}
+
+impl LaneSender {
+    /// Sends a row of values.
+    pub(crate) fn send(
+        &mut self,
+        tag: Tag,
+        row: &Encoder<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<(), Fault> {
+        match self {
+            LaneSender::Ring { ring, .. } if row.len() <= ring.longest() => {
+                Ok(ring.push(tag as u32, row.len(), row.pieces(), deadline)?)
+            }
+            LaneSender::Ring { ring, pool, spills } => {
+                let loan = pool.lend(row.len(), ring, spills, deadline)?;
+                let mut at = 0;
+                for piece in row.pieces() {
+                    loan.region.write(at, piece);
+                    at += piece.len();
+                }
+                let place = loan.place(row.len());
+                let tag = tag as u32 | SPILLED;
+                Ok(ring.push(tag, place.len(), [place.as_slice()].into_iter(), deadline)?)
+            }
+            LaneSender::Frames(sender) => {
+                Ok(frames::send(sender, tag as u32, row.len(), row.pieces())?)
+            }
+        }
+    }
+
+    /// Sends a row of values that is in one piece already.
+    pub(crate) fn send_bytes(&mut self, tag: Tag, row: &[u8]) -> Result<(), Fault> {
+        self.send(tag, &Encoder::of_row(row), None)
+    }
+
+    /// Sends a text.
+    pub(crate) fn send_text(&mut self, tag: Tag, text: &str) -> Result<(), Fault> {
+        let text = text.to_owned();
+        let mut row = Encoder::new(usize::MAX);
+        // A text is bytes: there is nothing in it that could fail.
+        let _ = row.section(&text);
+        self.send(tag, &row, None)
+    }
+}
+
+/// The end of a lane that receives.
+pub(crate) struct LaneReceiver {
+    carrier: Receiving,
+    limit: usize,
+    buffer: Vec<u8>,
+    report: Option<Vec<u8>>,
+}
+
+enum Receiving {
+    Ring {
+        ring: Consumer,
+        known: Known,
+        spills: IpcReceiver<Spill>,
+    },
+    Frames(IpcBytesReceiver),
+}
+
+/// A message that was taken out of a lane. Its space is given back when the next one is asked for.
+#[derive(Debug)]
+pub(crate) struct Message<'a> {
+    pub(crate) tag: Tag,
+    pub(crate) body: Body<'a>,
+}
+
+/// The bytes of a message.
+#[derive(Debug)]
+pub(crate) enum Body<'a> {
+    Bytes(&'a [u8]),
+    Region(Arc<Region>, usize),
+}
+
+impl LaneReceiver {
+    fn new(carrier: Receiving, limit: usize) -> Self {
+        LaneReceiver {
+            carrier,
+            limit,
+            buffer: Vec::new(),
+            report: None,
+        }
+    }
+
+    /// Changes the most bytes that a message may have.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// The last report of a panic that came along with messages.
+    pub(crate) fn take_report(&mut self) -> Option<Vec<u8>> {
+        self.report.take()
+    }
+
+    /// Takes the next message, and waits for it until the deadline. The frame carrier has no
+    /// deadlines: it waits until the other side has sent or gone.
+    pub(crate) fn receive(&mut self, deadline: Option<Instant>) -> Result<Message<'_>, Fault> {
+        let buffer = &mut self.buffer;
+        let tag = match &mut self.carrier {
+            Receiving::Ring { ring, .. } => ring.pop(buffer, deadline)?,
+            Receiving::Frames(receiver) => {
+                let report = &mut self.report;
+                frames::receive(receiver, self.limit, buffer, |tag, body| {
+                    match Tag::of(tag) {
+                        Ok(Tag::Report) => {
+                            *report = Some(body.to_vec());
+                            Ok(())
+                        }
+                        Ok(Tag::Poke) => Err(FrameError::Gone),
+                        _ => Err(FrameError::Rubbish),
+                    }
+                })?
+            }
+        };
+        let tagged = Tag::of(tag & !SPILLED)?;
+        if tag & SPILLED == 0 {
+            return Ok(Message {
+                tag: tagged,
+                body: Body::Bytes(buffer),
+            });
+        }
+        let Receiving::Ring { known, spills, .. } = &mut self.carrier else {
+            return Err(Fault::Rubbish);
+        };
+        let (region, len) = known.find(buffer, spills)?;
+        if len > self.limit {
+            return Err(Fault::Rubbish);
+        }
+        Ok(Message {
+            tag: tagged,
+            body: Body::Region(region, len),
+        })
+    }
+}
+
+impl Body<'_> {
+    /// Reads the row of values.
+    pub(crate) fn decode<R>(&self, read: impl FnOnce(Decoder<'_>) -> R) -> R {
+        match self {
+            Body::Bytes(bytes) => read(Decoder::new(&mut &bytes[..])),
+            Body::Region(region, len) => read(Decoder::new(&mut InRegion {
+                region,
+                at: 0,
+                end: *len,
+            })),
+        }
+    }
+
+    /// Keeps the message for longer than the lane would.
+    pub(crate) fn into_owned(self) -> OwnedBody {
+        match self {
+            Body::Bytes(bytes) => OwnedBody::Bytes(bytes.to_vec()),
+            Body::Region(region, len) => OwnedBody::Region(region, len),
+        }
+    }
+}
+
+/// The bytes of a message, for as long as one likes.
+#[derive(Debug)]
+pub(crate) enum OwnedBody {
+    Bytes(Vec<u8>),
+    Region(Arc<Region>, usize),
+}
+
+impl OwnedBody {
+    /// The same, to read from.
+    pub(crate) fn body(&self) -> Body<'_> {
+        match self {
+            OwnedBody::Bytes(bytes) => Body::Bytes(bytes),
+            OwnedBody::Region(region, len) => Body::Region(Arc::clone(region), *len),
+        }
+    }
+}
+
+/// Reads a message where it lies.
+struct InRegion<'a> {
+    region: &'a Region,
+    at: usize,
+    end: usize,
+}
+
+impl Source for InRegion<'_> {
+    fn take(&mut self, len: usize) -> Result<Vec<u8>, usize> {
+        if len > self.end - self.at {
+            return Err(self.end - self.at);
+        }
+        let mut bytes = Vec::new();
+        self.region.read(self.at, len, &mut bytes);
+        self.at += len;
+        Ok(bytes)
+    }
+
+    fn left(&self) -> usize {
+        self.end - self.at
+    }
+}
+
+/// Sends a region to the reader of a ring.
+fn announce(spills: &IpcSender<Spill>, spill: Spill) -> Result<(), PeerGone> {
+    channel::send(spills, spill)
+}

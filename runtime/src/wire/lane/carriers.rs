@@ -1,0 +1,244 @@
+//! How a connection is made: two lanes, and where panics report.
+
+use std::sync::{Arc, Mutex};
+
+use ipc_channel::ipc::{
+    self, IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender, IpcSharedMemory,
+};
+use serde::{Deserialize, Serialize};
+
+use super::pool::Spill;
+use super::{Fault, Known, LaneReceiver, LaneSender, Pool, Receiving, Tag};
+use crate::wire::codec::Encoder;
+use crate::wire::frames;
+use crate::wire::region::Region;
+use crate::wire::ring::{CONTROL, Consumer, Control, Producer, Shared};
+
+/// What carries a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Carrier {
+    /// Rings in shared memory.
+    Ring,
+    /// Frames over ipc-channel.
+    Frames,
+}
+
+// One region holds it all, so that a start hands over one descriptor and maps once:
+//
+//   control words, both rings │ ring to the child │ ring to the parent │ two reports
+//
+// A ring ends up resident whole, so they are small: what is large travels in regions of its own.
+const PAGE: usize = 4096;
+const TO_CHILD: std::ops::Range<usize> = PAGE..PAGE + (64 << 10);
+const TO_PARENT: std::ops::Range<usize> = TO_CHILD.end..TO_CHILD.end + (32 << 10);
+const REPORT: usize = 8 << 10;
+const REPORTS: std::ops::Range<usize> = TO_PARENT.end..TO_PARENT.end + 2 * REPORT;
+const TURN: usize = 2 * CONTROL;
+const _: () = assert!(TURN + 64 <= PAGE && align_of::<Control>() <= 64);
+
+/// The parent's side of a connection.
+pub(crate) struct ParentEnds {
+    pub(crate) to_child: LaneSender,
+    pub(crate) from_child: LaneReceiver,
+    pub(crate) reports: Reports,
+    pub(crate) closer: Closer,
+}
+
+/// The child's side of a connection, as it is sent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ChildEnds {
+    Ring {
+        memory: IpcSharedMemory,
+        spills_in: IpcReceiver<Spill>,
+        spills_out: IpcSender<Spill>,
+    },
+    Frames {
+        from_parent: IpcBytesReceiver,
+        to_parent: IpcBytesSender,
+    },
+}
+
+/// Makes a connection over which messages of up to `limit` bytes travel.
+pub(crate) fn connect(carrier: Carrier, limit: usize) -> Result<(ParentEnds, ChildEnds), Fault> {
+    if !crate::sys::has_head_room(8) {
+        return Err(Fault::NoRoom);
+    }
+    match carrier {
+        Carrier::Ring => {
+            let region = Arc::new(Region::zeroed(REPORTS.end).map_err(|_| Fault::NoRoom)?);
+            region.give_back();
+            let (spills_to_child, spills_in) = ipc::channel().map_err(|_| Fault::NoRoom)?;
+            let (spills_out, spills_from_child) = ipc::channel().map_err(|_| Fault::NoRoom)?;
+            let memory = region.memory().clone();
+            let (to_child, to_parent) = rings(&region);
+            let closer = Closer::Rings(to_child.clone(), to_parent.clone());
+            let ends = ParentEnds {
+                to_child: sending(to_child, spills_to_child),
+                from_child: receiving(to_parent, spills_from_child, limit),
+                reports: Reports::Slots { region, turn: 0 },
+                closer,
+            };
+            Ok((
+                ends,
+                ChildEnds::Ring {
+                    memory,
+                    spills_in,
+                    spills_out,
+                },
+            ))
+        }
+        Carrier::Frames => {
+            let (to_child, from_parent) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
+            let (to_parent, from_child) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
+            let ends = ParentEnds {
+                to_child: LaneSender::Frames(to_child),
+                from_child: LaneReceiver::new(Receiving::Frames(from_child), limit),
+                reports: Reports::InLane(to_parent.clone()),
+                closer: Closer::Poke(Mutex::new(to_parent.clone())),
+            };
+            Ok((
+                ends,
+                ChildEnds::Frames {
+                    from_parent,
+                    to_parent,
+                },
+            ))
+        }
+    }
+}
+
+impl ChildEnds {
+    /// Opens the child's side.
+    pub(crate) fn open(self, limit: usize) -> (LaneReceiver, LaneSender, Reports) {
+        match self {
+            ChildEnds::Ring {
+                memory,
+                spills_in,
+                spills_out,
+            } => {
+                let region = Arc::new(Region::of(memory));
+                let (to_child, to_parent) = rings(&region);
+                let reports = Reports::Slots { region, turn: 0 };
+                (
+                    receiving(to_child, spills_in, limit),
+                    sending(to_parent, spills_out),
+                    reports,
+                )
+            }
+            ChildEnds::Frames {
+                from_parent,
+                to_parent,
+            } => (
+                LaneReceiver::new(Receiving::Frames(from_parent), limit),
+                LaneSender::Frames(to_parent.clone()),
+                Reports::InLane(to_parent),
+            ),
+        }
+    }
+}
+
+fn rings(region: &Arc<Region>) -> (Shared, Shared) {
+    let to_child = Shared::in_region(region, 0, TO_CHILD);
+    (to_child, Shared::in_region(region, CONTROL, TO_PARENT))
+}
+
+fn sending(ring: Shared, spills: IpcSender<Spill>) -> LaneSender {
+    LaneSender::Ring {
+        ring: Producer::new(ring),
+        pool: Pool::default(),
+        spills,
+    }
+}
+
+fn receiving(ring: Shared, spills: IpcReceiver<Spill>, limit: usize) -> LaneReceiver {
+    let ring = Consumer::new(ring);
+    LaneReceiver::new(
+        Receiving::Ring {
+            ring,
+            known: Known::default(),
+            spills,
+        },
+        limit,
+    )
+}
+
+/// Wakes whoever waits for a child that is dead.
+pub(crate) enum Closer {
+    Rings(Shared, Shared),
+    Poke(Mutex<IpcBytesSender>),
+}
+
+impl Closer {
+    /// Says that the child is dead: every wait on its lanes ends, after what is complete.
+    pub(crate) fn close(&self) {
+        match self {
+            Closer::Rings(to_child, to_parent) => {
+                to_child.close();
+                to_parent.close();
+            }
+            Closer::Poke(sender) => {
+                if let Ok(sender) = sender.lock() {
+                    // The reader drains the socket until it finds this, so there will be room.
+                    let _ = frames::send_aside(&sender, Tag::Poke as u32, std::iter::empty());
+                }
+            }
+        }
+    }
+}
+
+/// Where a panic hook leaves its report.
+///
+/// A panic may be caught, or be one of thousands, so a report must not fill a lane or wait for
+/// room in one. In a region there are two slots, written in turn: the last whole report counts.
+pub(crate) enum Reports {
+    Slots { region: Arc<Region>, turn: u32 },
+    InLane(IpcBytesSender),
+}
+
+impl Reports {
+    /// Leaves a report, cut to what a slot holds by the caller.
+    pub(crate) fn leave(&mut self, row: &Encoder<'_>) {
+        match self {
+            Reports::Slots { region, turn } => {
+                if row.len() > Self::LONGEST {
+                    return;
+                }
+                *turn += 1;
+                let start = slot(*turn);
+                region.write(start, &(row.len() as u64).to_le_bytes());
+                let mut at = start + 8;
+                for piece in row.pieces() {
+                    region.write(at, piece);
+                    at += piece.len();
+                }
+                std::sync::atomic::fence(std::sync::atomic::Ordering::Release);
+                region.write(TURN, &u64::from(*turn).to_le_bytes());
+            }
+            Reports::InLane(sender) => {
+                // A parent that has gone needs no report.
+                let _ = frames::send_aside(sender, Tag::Report as u32, row.pieces());
+            }
+        }
+    }
+
+    /// The longest report.
+    pub(crate) const LONGEST: usize = REPORT - 8;
+
+    /// The last whole report of a process that is dead.
+    pub(crate) fn last(&self) -> Option<Vec<u8>> {
+        let Reports::Slots { region, .. } = self else {
+            return None;
+        };
+        let turn = u32::try_from(region.read_word(TURN))
+            .ok()
+            .filter(|&turn| turn > 0)?;
+        let len = usize::try_from(region.read_word(slot(turn))).ok()?;
+        let mut report = Vec::new();
+        (len <= Self::LONGEST).then(|| region.read(slot(turn) + 8, len, &mut report))?;
+        Some(report)
+    }
+}
+
+fn slot(turn: u32) -> usize {
+    REPORTS.start + (turn as usize % 2) * REPORT
+}

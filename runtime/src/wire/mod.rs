@@ -1,0 +1,26 @@
+//! What crosses between two processes, and on what: values, frames, rings and shared regions.
+//!
+//! A [lane](lane) is one direction of one connection. It has two carriers behind one type: a ring
+//! in shared memory, and frames over ipc-channel. This is the only module that names ipc-channel.
+
+pub mod bytes;
+
+mod bootstrap;
+mod channel;
+mod codec;
+mod frames;
+mod lane;
+mod patience;
+mod region;
+mod ring;
+mod variable;
+
+pub(crate) use bootstrap::{
+    Bootstrap, Control, ControlReceiver, ControlSender, Greeting, ParentIs, Server,
+};
+pub use codec::{DecodeError, Decoder, EncodeError, Encoder};
+pub(crate) use lane::{
+    Carrier, ChildEnds, Fault, LaneReceiver, LaneSender, OwnedBody, ParentEnds, Reports, Tag,
+    connect,
+};
+pub(crate) use variable::{VARIABLE, Variable};

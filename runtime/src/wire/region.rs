@@ -1,0 +1,137 @@
+//! Regions of shared memory, as ipc-channel carries them.
+//!
+//! The other side may write a region at any time, so its bytes are only copied, through raw
+//! pointers. ipc-channel asserts where the system has no memory or no descriptor left: whether
+//! there is room is asked before, and what still fails is caught here.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+use ipc_channel::ipc::IpcSharedMemory;
+
+/// A mapped region of shared memory.
+#[derive(Debug)]
+pub(crate) struct Region {
+    start: NonNull<u8>,
+    len: usize,
+    memory: Held,
+}
+
+/// Keeps the mapping without showing its bytes to `Debug`.
+struct Held(IpcSharedMemory);
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("IpcSharedMemory")
+    }
+}
+
+// SAFETY: the mapping stays until the region is dropped, and is only accessed by copies.
+unsafe impl Send for Region {}
+// SAFETY: as above; who may write where is decided by the cursors of the lane.
+unsafe impl Sync for Region {}
+
+/// There is no descriptor or no memory for another region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoRegion;
+
+/// Where zeros for small regions are copied from: a loop over bytes, which ipc-channel would run
+/// instead, takes a millisecond in an unoptimised build.
+static ZEROS: [u8; 1 << 17] = [0; 1 << 17];
+
+impl Region {
+    /// Makes a region of zeros.
+    pub(crate) fn zeroed(len: usize) -> Result<Self, NoRegion> {
+        match ZEROS.get(..len) {
+            Some(zeros) => Self::filled(zeros),
+            None => Self::filled(&vec![0; len]),
+        }
+    }
+
+    fn filled(bytes: &[u8]) -> Result<Self, NoRegion> {
+        // One for the region and one for the copy that ipc-channel makes to send it.
+        if !crate::sys::has_head_room(3) {
+            return Err(NoRegion);
+        }
+        let made = AssertUnwindSafe(|| IpcSharedMemory::from_bytes(bytes));
+        Ok(Self::of(catch_unwind(made).map_err(|_| NoRegion)?))
+    }
+
+    /// Takes in a region that another process made.
+    pub(crate) fn of(memory: IpcSharedMemory) -> Self {
+        let bytes: &[u8] = &memory;
+        let (start, len) = (NonNull::from(bytes).cast::<u8>(), bytes.len());
+        Region {
+            start,
+            len,
+            memory: Held(memory),
+        }
+    }
+
+    /// Gives the memory back to the system until it is written.
+    pub(crate) fn give_back(&self) {
+        // SAFETY: this is the whole mapping, made by `mmap`, and the caller wants it empty.
+        unsafe { crate::sys::give_back(self.start.as_ptr(), self.len) };
+    }
+
+    /// What ipc-channel sends.
+    pub(crate) fn memory(&self) -> &IpcSharedMemory {
+        &self.memory.0
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// Copies bytes in.
+    ///
+    /// # Panics
+    ///
+    /// If they do not fit: offsets are this side's own, never the other's.
+    #[inline]
+    pub(crate) fn write(&self, at: usize, bytes: &[u8]) {
+        assert!(at <= self.len && bytes.len() <= self.len - at);
+        // SAFETY: the range was just checked to be within the mapping.
+        let to = unsafe { self.start.add(at) };
+        // SAFETY: both ranges are valid, and a slice of ours does not overlap a shared mapping.
+        unsafe {
+            to.as_ptr()
+                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+        };
+    }
+
+    /// Copies bytes out and appends them to a buffer.
+    ///
+    /// # Panics
+    ///
+    /// If the range is not within the region; the caller checks what the other side said.
+    #[inline]
+    pub(crate) fn read(&self, at: usize, len: usize, into: &mut Vec<u8>) {
+        assert!(at <= self.len && len <= self.len - at);
+        into.reserve(len);
+        let old = into.len();
+        // SAFETY: the range was just checked to be within the mapping.
+        let from = unsafe { self.start.add(at) };
+        // SAFETY: `reserve` made room for `len` bytes behind the `old` ones.
+        let to = unsafe { into.as_mut_ptr().add(old) };
+        // SAFETY: both ranges are valid and of different allocations. The other process may write
+        // meanwhile if it lies; bytes have no invalid values, so that gives wrong bytes.
+        unsafe { to.copy_from_nonoverlapping(from.as_ptr(), len) };
+        // SAFETY: the bytes up to there were just written.
+        unsafe { into.set_len(old + len) };
+    }
+
+    /// Reads eight aligned bytes.
+    #[inline]
+    pub(crate) fn read_word(&self, at: usize) -> u64 {
+        assert!(at.is_multiple_of(8) && at < self.len && self.len - at >= 8);
+        // SAFETY: the word was just checked to be within the mapping.
+        let word = unsafe { self.start.add(at) };
+        // SAFETY: mappings are aligned to pages and the offset to eight, so the word is aligned.
+        u64::from_le(unsafe { word.cast::<u64>().as_ptr().read_volatile() })
+    }
+}

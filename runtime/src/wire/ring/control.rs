@@ -1,0 +1,182 @@
+//! The words that both sides of a ring see, and the bells that wake a sleeper.
+
+#[cfg(not(loom))]
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst},
+};
+use std::time::Duration;
+
+#[cfg(loom)]
+use loom::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst},
+};
+
+use super::data::Data;
+
+/// The shared words of one ring. All zero is an empty ring with nobody asleep.
+#[repr(C)]
+pub(crate) struct Control {
+    /// Up to where frames are complete. Stored by the producer.
+    pub(super) written: Line<AtomicU64>,
+    /// Up to where the space is free again. Stored by the consumer.
+    pub(super) done: Line<AtomicU64>,
+    /// Where the consumer sleeps.
+    pub(super) reader: Line<Bell>,
+    /// Where the producer sleeps, and how much room would wake it.
+    pub(super) writer: Line<Bell>,
+    pub(super) need: AtomicU64,
+}
+
+/// A word on a cache line of its own.
+#[repr(C, align(64))]
+pub(super) struct Line<T>(pub(super) T);
+
+/// How many bytes [`Control`] takes in a region.
+#[cfg(not(loom))]
+pub(crate) const CONTROL: usize = size_of::<Control>();
+
+/// A word to sleep on: 1 while somebody does, or is about to.
+#[repr(C)]
+pub(super) struct Bell {
+    armed: AtomicU32,
+    #[cfg(loom)]
+    kernel: (loom::sync::Mutex<()>, loom::sync::Condvar),
+}
+
+impl Bell {
+    /// Says that the caller is about to sleep. It looks once more after this.
+    pub(super) fn arm(&self) {
+        self.armed.store(1, SeqCst);
+    }
+
+    /// Says that the caller does not sleep after all.
+    pub(super) fn disarm(&self) {
+        self.armed.store(0, SeqCst);
+    }
+
+    /// Whether somebody sleeps, or is about to. Asked after publishing.
+    pub(super) fn is_armed(&self) -> bool {
+        self.armed.load(SeqCst) == 1
+    }
+
+    /// Wakes whoever sleeps.
+    pub(super) fn toll(&self) {
+        self.armed.store(0, SeqCst);
+        self.wake();
+    }
+
+    #[cfg(not(loom))]
+    pub(super) fn sleep(&self, limit: Option<Duration>) {
+        crate::sys::sleep_while(&self.armed, 1, limit);
+    }
+
+    #[cfg(not(loom))]
+    fn wake(&self) {
+        crate::sys::wake_all(&self.armed);
+    }
+
+    /// What the kernel does: compare and go to sleep as one step.
+    #[cfg(loom)]
+    pub(super) fn sleep(&self, limit: Option<Duration>) {
+        let kernel = self
+            .kernel
+            .0
+            .lock()
+            .expect("no model thread panics while it holds this");
+        if limit.is_none() && self.armed.load(SeqCst) == 1 {
+            drop(self.kernel.1.wait(kernel).expect("as above"));
+        }
+    }
+
+    #[cfg(loom)]
+    fn wake(&self) {
+        let _kernel = self
+            .kernel
+            .0
+            .lock()
+            .expect("no model thread panics while it holds this");
+        self.kernel.1.notify_all();
+    }
+}
+
+/// One side's view of a ring.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    #[cfg(not(loom))]
+    control: std::ptr::NonNull<Control>,
+    #[cfg(loom)]
+    control: Arc<Control>,
+    pub(super) data: Data,
+    /// Whether the other side is known to be dead. In this process's own memory, where the other
+    /// side cannot take it back.
+    gone: Arc<AtomicBool>,
+}
+
+// SAFETY: `control` points to atomics in a region that `data` keeps mapped.
+#[cfg(not(loom))]
+unsafe impl Send for Shared {}
+// SAFETY: as above; all access to the control words is atomic.
+#[cfg(not(loom))]
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    /// A ring in a region: control words at one offset, data at another.
+    #[cfg(not(loom))]
+    pub(crate) fn in_region(
+        region: &Arc<crate::wire::region::Region>,
+        control: usize,
+        data: std::ops::Range<usize>,
+    ) -> Self {
+        assert!(control.is_multiple_of(64) && control + CONTROL <= region.len());
+        // SAFETY: the offset was just checked to be within the mapping.
+        let control = unsafe { region.start().add(control) }.cast::<Control>();
+        Shared {
+            control,
+            data: Data::in_region(region, data),
+            gone: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    #[cfg(loom)]
+    pub(super) fn model(capacity: usize) -> Self {
+        let bell = || {
+            Line(Bell {
+                armed: AtomicU32::new(0),
+                kernel: (loom::sync::Mutex::new(()), loom::sync::Condvar::new()),
+            })
+        };
+        Shared {
+            control: Arc::new(Control {
+                written: Line(AtomicU64::new(0)),
+                done: Line(AtomicU64::new(0)),
+                reader: bell(),
+                writer: bell(),
+                need: AtomicU64::new(0),
+            }),
+            data: Data::model(capacity),
+            gone: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    pub(super) fn control(&self) -> &Control {
+        #[cfg(not(loom))]
+        // SAFETY: the words are within a mapping that `data` keeps, and all of them are atomic.
+        let control = unsafe { self.control.as_ref() };
+        #[cfg(loom)]
+        let control = &self.control;
+        control
+    }
+
+    /// Says that the other side is dead, and wakes whoever waits for it on this side.
+    pub(crate) fn close(&self) {
+        self.gone.store(true, SeqCst);
+        self.control().reader.0.toll();
+        self.control().writer.0.toll();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.gone.load(SeqCst)
+    }
+}

@@ -1,0 +1,1 @@
+//! The protocol under loom: every interleaving of few steps.

@@ -1,0 +1,95 @@
+//! The one variable in a child's environment: that it is a worker, and whose.
+
+/// Its name.
+pub(crate) const VARIABLE: &str = "PROCESSION_WORKER";
+
+/// What it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Variable {
+    /// The parent's pid. Where that is not who started the process, the variable was inherited
+    /// by someone it was not meant for.
+    pub(crate) parent: u32,
+    /// Whether the worker begins in `init()` rather than before `main`: as its parent did.
+    pub(crate) in_init: bool,
+    /// Whether builds are compared by contents, because the file is another one.
+    pub(crate) by_contents: bool,
+    /// How many processes are above.
+    pub(crate) depth: u32,
+    /// The descriptor of the greeting pipe.
+    pub(crate) greeting: i32,
+    /// What makes a hello that of the right child.
+    pub(crate) nonce: u128,
+    /// Where to say hello.
+    pub(crate) server: String,
+}
+
+impl Variable {
+    /// As the variable's value.
+    pub(crate) fn format(&self) -> String {
+        let Variable {
+            parent,
+            in_init,
+            by_contents,
+            depth,
+            greeting,
+            nonce,
+            server,
+        } = self;
+        let (in_init, by_contents) = (u8::from(*in_init), u8::from(*by_contents));
+        format!("1:{parent}:{in_init}:{by_contents}:{depth}:{greeting}:{nonce:032x}:{server}")
+    }
+
+    /// From the variable's value; `None` if it is not one of ours.
+    pub(crate) fn parse(value: &str) -> Option<Self> {
+        let mut fields = value.splitn(8, ':');
+        (fields.next()? == "1").then_some(())?;
+        Some(Variable {
+            parent: fields.next()?.parse().ok()?,
+            in_init: flag(fields.next()?)?,
+            by_contents: flag(fields.next()?)?,
+            depth: fields.next()?.parse().ok()?,
+            greeting: fields.next()?.parse().ok()?,
+            nonce: u128::from_str_radix(fields.next()?, 16).ok()?,
+            server: fields.next()?.to_owned(),
+        })
+    }
+}
+
+fn flag(field: &str) -> Option<bool> {
+    match field {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            parent: u32,
+            in_init: bool,
+            by_contents: bool,
+            depth: u32,
+            greeting: i32,
+            nonce: u128,
+            server in ".*",
+        ) {
+            let said =
+                Variable { parent, in_init, by_contents, depth, greeting, nonce, server };
+
+            prop_assert_eq!(Variable::parse(&said.format()), Some(said));
+        }
+
+        #[test]
+        fn rubbish_is_nobodys_variable(value in ".*") {
+            // Only that it never panics: a value that happens to parse is caught by the nonce.
+            let _ = Variable::parse(&value);
+        }
+    }
+}

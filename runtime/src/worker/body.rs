@@ -1,0 +1,123 @@
+//! From the first word to the exit: limits, set-up, the function, its outcome.
+
+use std::io::Write;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::context::{Worker, become_worker};
+use super::{control, panic};
+use crate::registry::{Answer, Entry, SETUPS};
+use crate::sys;
+use crate::wire::{Bootstrap, Fault, Greeting, LaneReceiver, LaneSender, Tag};
+
+/// Works, and says with which code to leave.
+pub(super) fn work(greeting: Greeting) -> i32 {
+    // A parent that never says the first word is gone, or has given this child up.
+    let Ok((bootstrap, control)) = greeting.begin() else {
+        sys::die_at_once()
+    };
+    let Bootstrap {
+        entry,
+        name,
+        id,
+        parent,
+        memory_limit,
+        max_message,
+        ends,
+    } = bootstrap;
+    sys::set_process_name(&name);
+    // SAFETY: this is the initial thread, and no other was started.
+    unsafe { sys::report_stack_overflow(&name) };
+    let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
+    let (arguments, outcome, reports) = ends.open(limit);
+    let mut outcome = ManuallyDrop::new(outcome);
+    panic::report_to(reports);
+    panic::install_hook();
+    control::listen(control, parent.pid);
+    become_worker(Worker { name, id, parent });
+    if let Some(bytes) = memory_limit {
+        if let Err(error) = sys::limit_memory(bytes) {
+            let why = format!("its memory limit of {bytes} bytes was refused: {error}");
+            return told(outcome.send_text(Tag::BadArguments, &why), 1);
+        }
+    }
+    let Some(entry) = Entry::at(entry) else {
+        return told(
+            outcome.send_text(Tag::BadArguments, "it has no such function"),
+            1,
+        );
+    };
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        SETUPS.iter().for_each(|set_up| set_up());
+        if !SETUPS.is_empty() {
+            panic::install_hook();
+        }
+        run(entry, arguments, limit, &mut outcome)
+    }));
+    // What the function printed stands before its end.
+    let _ = std::io::stdout().flush();
+    match ended {
+        Ok(code) => code,
+        Err(payload) => {
+            // A payload whose own drop panics would take the process down without a word.
+            std::mem::forget(payload);
+            told(outcome.send_text(Tag::Panicked, ""), 101)
+        }
+    }
+}
+
+/// Runs the function on its arguments and sends what became of it.
+fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, outcome: &mut LaneSender) -> i32 {
+    // Never dropped: the process ends after this, and a function that has closed all descriptors
+    // would make that a panic.
+    let mut arguments = ManuallyDrop::new(arguments);
+    let message = match arguments.receive(None) {
+        Ok(message) if message.tag == Tag::Value => message,
+        Ok(_) | Err(Fault::Rubbish | Fault::TimedOut) => {
+            return told(
+                outcome.send_text(Tag::BadArguments, "its arguments are rubbish"),
+                1,
+            );
+        }
+        Err(Fault::NoRoom) => {
+            let why = "there is no descriptor or memory for its arguments";
+            return told(outcome.send_text(Tag::BadArguments, why), 1);
+        }
+        Err(Fault::Gone) => sys::die_at_once(),
+    };
+    let mut code = 0;
+    message.body.decode(|mut row| {
+        (entry.run())(&mut row, limit, &mut |answer| {
+            // As above: printed before the end is known.
+            let _ = std::io::stdout().flush();
+            code = match answer {
+                Answer::Value(row) => match outcome.send(Tag::Value, row, None) {
+                    Err(Fault::NoRoom) => {
+                        let why = format!("no descriptor or memory for its {} bytes", row.len());
+                        told(outcome.send_text(Tag::Unencodable, &why), 1)
+                    }
+                    sent => told(sent, 0),
+                },
+                Answer::Unencodable(why) => told(outcome.send_text(Tag::Unencodable, &why), 1),
+                Answer::BadArguments(why) => told(outcome.send_text(Tag::BadArguments, &why), 1),
+            }
+        });
+    });
+    code
+}
+
+/// The code to leave with, once the parent has been told; or the end, if it cannot be.
+fn told(sent: Result<(), Fault>, code: i32) -> i32 {
+    match sent {
+        Ok(()) => code,
+        Err(_) => {
+            // It is gone, or the function closed the descriptors that lead to it: then this line
+            // and the code are all it hears.
+            eprintln!("procession: this process cannot reach its parent any more");
+            CUT_OFF
+        }
+    }
+}
+
+/// The exit code of a worker that could not say how it ended.
+const CUT_OFF: i32 = 113;

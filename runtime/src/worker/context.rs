@@ -1,0 +1,25 @@
+//! What a worker knows of itself.
+
+use std::sync::OnceLock;
+
+use crate::wire::ParentIs;
+
+/// Who this worker is and whose.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) name: String,
+    pub(crate) id: String,
+    pub(crate) parent: ParentIs,
+}
+
+static WORKER: OnceLock<Worker> = OnceLock::new();
+
+/// This process, if it is a worker that has begun.
+pub(crate) fn worker() -> Option<&'static Worker> {
+    WORKER.get()
+}
+
+/// Says who this process is. Only the first word counts, and there is only one.
+pub(super) fn become_worker(worker: Worker) {
+    let _ = WORKER.set(worker);
+}

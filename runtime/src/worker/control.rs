@@ -1,0 +1,82 @@
+//! The worker's one runtime thread: it hears what the parent wants, and whether it lives.
+
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use crate::sys;
+use crate::wire::{Control, ControlReceiver};
+
+/// Whether the parent asked this process to stop; can be waited for.
+#[derive(Debug)]
+pub(crate) struct StopFlag {
+    asked: Mutex<bool>,
+    changed: Condvar,
+}
+
+static STOP: StopFlag = StopFlag {
+    asked: Mutex::new(false),
+    changed: Condvar::new(),
+};
+
+/// This process's flag. Nobody ever raises it where there is no parent to ask.
+pub(crate) fn stop_flag() -> &'static StopFlag {
+    &STOP
+}
+
+impl StopFlag {
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.asked
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn raise(&self) {
+        *self.lock() = true;
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn is_raised(&self) -> bool {
+        *self.lock()
+    }
+
+    /// Waits until it is raised or the time is up; whether it is.
+    pub(crate) fn wait(&self, limit: Option<Duration>) -> bool {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut asked = self.lock();
+        while !*asked {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            asked = match left {
+                Some(Duration::ZERO) => break,
+                Some(left) => {
+                    let waited = self.changed.wait_timeout(asked, left);
+                    waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0
+                }
+                None => self
+                    .changed
+                    .wait(asked)
+                    .unwrap_or_else(|poisoned| poisoned.into_inner()),
+            };
+        }
+        *asked
+    }
+}
+
+/// Starts listening. Where the system has no thread left the worker lives without: the kernel
+/// still ends it with its parent.
+pub(super) fn listen(control: ControlReceiver, parent: u32) {
+    let _ = std::thread::Builder::new()
+        .name("procession-control".to_owned())
+        .stack_size(64 * 1024)
+        .spawn(move || {
+            loop {
+                match control.receive() {
+                    Ok(Control::Stop) => STOP.raise(),
+                    Ok(Control::Begin(_)) => {}
+                    // A child outlives nobody: without its parent there is no one to work for.
+                    Err(_) if sys::parent_id() != parent => sys::die_at_once(),
+                    // The function has closed this channel; the kernel still watches.
+                    Err(_) => return,
+                }
+            }
+        });
+}

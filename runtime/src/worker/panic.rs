@@ -1,0 +1,106 @@
+//! Reporting panics from the hook, so that it works where a panic aborts.
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::Cell;
+use std::panic::PanicHookInfo;
+use std::sync::Mutex;
+
+use crate::outcome::PanicReport;
+use crate::wire::{Encoder, Reports};
+
+static REPORTS: Mutex<Option<Reports>> = Mutex::new(None);
+
+thread_local! {
+    static REPORTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Where reports go from now on.
+pub(super) fn report_to(reports: Reports) {
+    *REPORTS
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(reports);
+}
+
+/// Installs the hook in front of the one that is there. Called before and after the user's
+/// set-up, which may install hooks of its own; a panic is reported once all the same.
+pub(super) fn install_hook() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let first = REPORTING.with(|reporting| !reporting.replace(true));
+        if first {
+            report(info);
+        }
+        before(info);
+        if first {
+            REPORTING.with(|reporting| reporting.set(false));
+        }
+    }));
+}
+
+fn report(info: &PanicHookInfo<'_>) {
+    let mut report = describe(info);
+    if SECOND.contains(&report.message.as_str()) {
+        // The runtime's own word that a panic met another; the report of that one says more.
+        return;
+    }
+    // Not waiting for the lock: who holds it reports a panic of the same process right now.
+    let Ok(mut reports) = REPORTS.try_lock() else {
+        return;
+    };
+    let Some(reports) = reports.as_mut() else {
+        return;
+    };
+    for longest in [Reports::LONGEST - 1024, 1024] {
+        cut(&mut report, longest);
+        let mut row = Encoder::new(Reports::LONGEST);
+        if row.section(&report).is_ok() {
+            return reports.leave(&row);
+        }
+    }
+}
+
+/// What `core` says where a panic may not unwind.
+const SECOND: [&str; 2] = [
+    "panic in a destructor during cleanup",
+    "panic in a function that cannot unwind",
+];
+
+fn describe(info: &PanicHookInfo<'_>) -> PanicReport {
+    let backtrace = Backtrace::capture();
+    let captured = backtrace.status() == BacktraceStatus::Captured;
+    PanicReport {
+        message: match info.payload_as_str() {
+            Some(message) => message.to_owned(),
+            None => "(it panicked with something that is not text)".to_owned(),
+        },
+        location: info.location().map(|location| location.to_string()),
+        thread: match std::thread::current().name() {
+            Some(name) => Some(name.to_owned()),
+            // The body's thread gets its name from std's start, which never ran.
+            None if is_main() => Some("main".to_owned()),
+            None => None,
+        },
+        backtrace: captured.then(|| backtrace.to_string()),
+    }
+}
+
+fn is_main() -> bool {
+    crate::sys::on_initial_thread()
+}
+
+/// Cuts the texts so that a report fits where it is left.
+fn cut(report: &mut PanicReport, longest: usize) {
+    let texts = [Some(&mut report.message), report.backtrace.as_mut()];
+    let mut left = longest;
+    for text in texts.into_iter().flatten() {
+        if text.len() > left {
+            let at = (0..=left)
+                .rev()
+                .find(|&at| text.is_char_boundary(at))
+                .unwrap_or(0);
+            text.truncate(at);
+            text.push_str(" [...]");
+        }
+        left = left.saturating_sub(text.len());
+    }
+}

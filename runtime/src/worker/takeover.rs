@@ -1,0 +1,153 @@
+//! How a copy of the program becomes a worker.
+
+use std::ffi::{c_char, c_int};
+use std::io::Write;
+use std::panic::catch_unwind;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use super::body;
+use crate::registry;
+use crate::sys;
+use crate::wire::{Greeting, VARIABLE, Variable};
+
+sys::before_main!(before_main);
+
+/// Whether `init` has run in this process, and its children's has to.
+static IN_INIT: AtomicBool = AtomicBool::new(false);
+
+/// How many processes are above this one.
+static DEPTH: AtomicU32 = AtomicU32::new(0);
+
+/// The call of a worker that waits for its `main` to call `init`.
+static CALL: Mutex<Option<Variable>> = Mutex::new(None);
+
+/// What this process is to the processes that it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// It is a worker that was not taken over: it runs `main` where it should run its function.
+    pub(crate) reentered: bool,
+    /// Its children begin in `init`, as it did.
+    pub(crate) in_init: bool,
+    /// How many processes are above it.
+    pub(crate) depth: u32,
+}
+
+/// Asked before each start; that it names the constructor is what links that.
+pub(crate) fn standing() -> Standing {
+    std::hint::black_box(before_main as sys::Constructor);
+    let waiting = CALL.lock().is_ok_and(|call| call.is_some());
+    // Where the constructor did not run, the variable still stands there.
+    let forgotten = || {
+        let value = std::env::var(VARIABLE).ok();
+        value
+            .and_then(|value| Variable::parse(&value))
+            .is_some_and(|call| call.parent == sys::parent_id())
+    };
+    Standing {
+        reentered: waiting || forgotten(),
+        in_init: IN_INIT.load(Ordering::Relaxed),
+        depth: DEPTH.load(Ordering::Relaxed),
+    }
+}
+
+/// Called by the system before `main`, with nothing set up by std.
+extern "C" fn before_main(
+    count: c_int,
+    arguments: *const *const c_char,
+    environment: *const *const c_char,
+) {
+    // SAFETY: the system runs constructors on the only thread there is.
+    let Some(value) = (unsafe { sys::take_variable(VARIABLE) }) else {
+        return;
+    };
+    // What is not meant for us, because a worker's child inherited it, is removed and ignored.
+    let Some(call) = Variable::parse(&value) else {
+        return;
+    };
+    if call.parent != sys::parent_id() {
+        return;
+    }
+    DEPTH.store(call.depth, Ordering::Relaxed);
+    sys::close_on_exec_from(3);
+    if sys::die_with_parent(call.parent).is_err() {
+        sys::die_at_once();
+    }
+    if call.in_init {
+        if let Ok(mut waiting) = CALL.lock() {
+            *waiting = Some(call);
+        }
+        return;
+    }
+    // SAFETY: this is the constructor, and these are its arguments.
+    unsafe { sys::run_later_constructors(before_main, count, arguments, environment) };
+    take_over(&call)
+}
+
+/// Makes a worker's copy of the program a worker, and does not return from that; in every other
+/// process it only takes note.
+///
+/// Calling it is never needed on Linux. It is for those who like their entry to be visible: call
+/// it first thing in `main`, or write [`#[procession::main]`](macro@crate::main). What stands
+/// before it in `main` then runs in every worker as well.
+///
+/// # Examples
+///
+/// ```
+/// #[procession::process]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// fn main() -> Result<(), procession::Error> {
+///     procession::init();
+///     assert_eq!(square::call(8)?, 64);
+///     Ok(())
+/// }
+/// ```
+pub fn init() {
+    let call = CALL.lock().ok().and_then(|mut call| call.take());
+    if let Some(call) = call {
+        take_over(&call);
+    }
+    IN_INIT.store(true, Ordering::Relaxed);
+}
+
+fn take_over(call: &Variable) -> ! {
+    IN_INIT.store(call.in_init, Ordering::Relaxed);
+    let worked = catch_unwind(|| {
+        sys::ignore_broken_pipes();
+        body::work(greet(call))
+    });
+    // Whoever panicked has been reported by the hook, or has printed.
+    std::process::exit(worked.unwrap_or(101))
+}
+
+/// Says hello, and through the greeting that it has.
+fn greet(call: &Variable) -> Greeting {
+    let Some(mut greeting) = sys::take_inherited(call.greeting) else {
+        sys::die_at_once()
+    };
+    let build = if call.by_contents {
+        sys::build_of(sys::own_program())
+    } else {
+        sys::own_build()
+    };
+    let hello = build
+        .map_err(|error| format!("reading its own program: {error}"))
+        .and_then(|own| Greeting::send(&call.server, call.nonce, own, registry::digest()));
+    // A parent that has gone reads nothing; the control channel will say so.
+    match hello {
+        Ok(hello) => {
+            let _ = greeting.write_all(b"H");
+            if sys::replace_stdin(greeting).is_err() {
+                sys::exit_now(1);
+            }
+            hello
+        }
+        Err(text) => {
+            let _ = greeting.write_all(format!("E{text}").as_bytes());
+            sys::exit_now(1)
+        }
+    }
+}

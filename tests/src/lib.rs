@@ -1,0 +1,1 @@
+//! What the tests share: waiting for events, and looking whether anything was left behind.
