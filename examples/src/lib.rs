@@ -1,1 +1,10 @@
-//! Nothing here yet.
+//! Programs that show Procession at work, one idea a file.
+//!
+//! - `hello.rs` is the program of the README.
+//! - `wordcount.rs` is the main job: it counts the words of real files, a process a file, and goes
+//!   on when one of them crashes.
+//! - `seeds/` holds twins of notebook programs that were written for Python's `multiprocessing`.
+//!   Each says what the original did, and what to notice in the twin.
+//!
+//! `cargo run --example NAME` runs one; `tests/output.rs` runs them all and compares what they
+//! print with `expected/`.

@@ -55,9 +55,7 @@ pub(crate) fn condition_and_parts(held: &TokenStream) -> Option<(TokenStream, Ve
     // A condition such as `true` is not a `Meta`, but none has a comma outside of parentheses.
     let is_comma = |token: &TokenTree| matches!(token, TokenTree::Punct(p) if p.as_char() == ',');
     let condition = rest.by_ref().take_while(|token| !is_comma(token)).collect();
-    let parts = Punctuated::<Meta, Token![,]>::parse_terminated
-        .parse2(rest.collect())
-        .ok()?;
+    let parts = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(rest.collect()).ok()?;
     Some((condition, parts.into_iter().collect()))
 }
 
@@ -66,11 +64,7 @@ mod tests {
     use super::*;
 
     fn copied(attributes: &[Attribute]) -> [String; 3] {
-        let Copied {
-            cfgs,
-            deprecated,
-            docs,
-        } = Copied::of(attributes);
+        let Copied { cfgs, deprecated, docs } = Copied::of(attributes);
         [cfgs, deprecated, docs].map(|attributes| quote!(#(#attributes)*).to_string())
     }
 
@@ -101,11 +95,8 @@ mod tests {
     fn a_condition_goes_along_with_what_it_is_about() {
         let copied = copied(&[parse_quote!(#[cfg_attr(unix, cfg(a), inline, deprecated)])]);
 
-        let expected = [
-            quote!(#[cfg_attr(unix, cfg(a))]),
-            quote!(#[cfg_attr(unix, deprecated)]),
-            quote!(),
-        ];
+        let expected =
+            [quote!(#[cfg_attr(unix, cfg(a))]), quote!(#[cfg_attr(unix, deprecated)]), quote!()];
         assert_eq!(copied, expected.map(|tokens| tokens.to_string()));
     }
 }

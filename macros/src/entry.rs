@@ -48,17 +48,7 @@ fn check(function: &Function, mistakes: &mut Mistakes) {
 
 /// Whether this is anything but an attribute of the language.
 fn may_make_synchronous(attribute: &Attribute) -> bool {
-    let known = [
-        "allow",
-        "cfg",
-        "cold",
-        "deny",
-        "doc",
-        "deprecated",
-        "expect",
-        "inline",
-        "warn",
-    ];
+    let known = ["allow", "cfg", "cold", "deny", "doc", "deprecated", "expect", "inline", "warn"];
     !known.iter().any(|known| attribute.path().is_ident(known))
 }
 

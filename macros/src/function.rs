@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, TokenStreamExt};
 use syn::parse::{ParseStream, Parser};
-use syn::{Abi, Attribute, Error, GenericParam, Result, Signature, Token, Visibility};
+use syn::{Abi, Attribute, Error, GenericParam, Result, Safety, Signature, Token, Visibility};
 
 use crate::mistakes::Mistakes;
 
@@ -28,40 +28,22 @@ impl Function {
         only_function(&input.fork(), attribute)?;
         let signature = input.parse()?;
         let body = input.parse()?;
-        Ok(Function {
-            attributes,
-            visibility,
-            signature,
-            body,
-        })
+        Ok(Function { attributes, visibility, signature, body })
     }
 
     /// Notes what makes it more, or less, than a function that safe code can call by its name.
     /// `kind` is what the messages call it, as in "a process function".
     pub(crate) fn check_callable(&self, kind: &str, mistakes: &mut Mistakes) {
-        let Signature {
-            constness,
-            unsafety,
-            abi,
-            generics,
-            variadic,
-            ..
-        } = &self.signature;
+        let Signature { constness, safety, abi, generics, variadic, .. } = &self.signature;
         if let Some(constness) = constness {
-            mistakes.at(
-                constness,
-                format!("{kind} never runs at compile time: remove `const`"),
-            );
+            mistakes.at(constness, format!("{kind} never runs at compile time: remove `const`"));
         }
-        if let Some(unsafety) = unsafety {
+        if let Safety::Unsafe(unsafety) = safety {
             let message = "is called by safe code: remove `unsafe`, and have the block in the body";
             mistakes.at(unsafety, format!("{kind} {message}"));
         }
         if let Some(abi) = abi {
-            mistakes.at(
-                abi,
-                format!("{kind} is called by Rust code: remove `extern`"),
-            );
+            mistakes.at(abi, format!("{kind} is called by Rust code: remove `extern`"));
         }
         for parameter in &generics.params {
             let message = match parameter {
@@ -85,29 +67,20 @@ impl Function {
             mistakes.at(parameter, message);
         }
         if let Some(clause) = &generics.where_clause {
-            mistakes.at(
-                clause,
-                format!("{kind} cannot be generic: remove the `where` clause"),
-            );
+            mistakes.at(clause, format!("{kind} cannot be generic: remove the `where` clause"));
         }
         if self.body.to_string() == ";" {
             mistakes.at(&self.body, format!("{kind} needs a body"));
         }
         if let Some(variadic) = variadic {
-            mistakes.at(
-                variadic,
-                format!("{kind} has a fixed number of parameters: take a `Vec`"),
-            );
+            mistakes.at(variadic, format!("{kind} has a fixed number of parameters: take a `Vec`"));
         }
     }
 
     /// Notes each parameter of a function that is called with none.
     pub(crate) fn check_no_parameters(&self, kind: &str, mistakes: &mut Mistakes) {
         for parameter in &self.signature.inputs {
-            mistakes.at(
-                parameter,
-                format!("{kind} is called without arguments: remove this"),
-            );
+            mistakes.at(parameter, format!("{kind} is called without arguments: remove this"));
         }
     }
 }
@@ -152,13 +125,7 @@ mod tests {
             function.check_callable("it", &mut mistakes);
             function.check_no_parameters("it", &mut mistakes);
         }
-        mistakes
-            .finish()
-            .err()
-            .into_iter()
-            .flatten()
-            .map(|error| error.to_string())
-            .collect()
+        mistakes.finish().err().into_iter().flatten().map(|error| error.to_string()).collect()
     }
 
     #[test]

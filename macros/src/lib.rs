@@ -55,6 +55,8 @@ use crate::mistakes::or_errors;
 /// - `handle = Square` names the type otherwise than the function. This is for a function whose
 ///   name is also that of a module or crate that is in scope, as in
 ///   `mod resize; use resize::resize;`.
+///   Without it, a link in rustdoc says which of the two it means: ``[`square()`]`` the function,
+///   ``[`enum@square`]`` the type.
 /// - `crate = path::to::procession` is where the expansion finds the runtime, for macros that
 ///   re-export it.
 #[proc_macro_attribute]

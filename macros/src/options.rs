@@ -42,10 +42,7 @@ impl Options {
             input.parse::<Option<Token![,]>>()?;
         }
         mistakes.finish()?;
-        Ok(Options {
-            runtime: runtime.unwrap_or_else(|| parse_quote!(::procession)),
-            handle,
-        })
+        Ok(Options { runtime: runtime.unwrap_or_else(|| parse_quote!(::procession)), handle })
     }
 
     fn read_one(
@@ -73,11 +70,7 @@ impl Options {
         }
         let expected = |_| {
             // At the end there is nothing to point at but what asked for more.
-            let span = if input.is_empty() {
-                key.span()
-            } else {
-                input.span()
-            };
+            let span = if input.is_empty() { key.span() } else { input.span() };
             Error::new(span, format!("expected `{}`", option.example()))
         };
         input.parse::<Token![=]>().map_err(expected)?;
@@ -128,10 +121,7 @@ mod tests {
 
     fn parsed(arguments: TokenStream) -> (String, Option<String>) {
         let Options { runtime, handle } = Options::parse(arguments, ALL).unwrap();
-        (
-            runtime.into_token_stream().to_string(),
-            handle.map(|handle| handle.to_string()),
-        )
+        (runtime.into_token_stream().to_string(), handle.map(|handle| handle.to_string()))
     }
 
     fn said(arguments: TokenStream, known: &[Known]) -> Vec<String> {
@@ -148,32 +138,20 @@ mod tests {
     fn options_come_in_any_order_with_or_without_a_comma_at_the_end() {
         let expected = ("my :: procession".into(), Some("Square".into()));
 
-        assert_eq!(
-            parsed(quote!(crate = my::procession, handle = Square)),
-            expected
-        );
-        assert_eq!(
-            parsed(quote!(handle = Square, crate = my::procession,)),
-            expected
-        );
+        assert_eq!(parsed(quote!(crate = my::procession, handle = Square)), expected);
+        assert_eq!(parsed(quote!(handle = Square, crate = my::procession,)), expected);
     }
 
     #[test]
     fn an_attribute_knows_only_its_own_options() {
         let said = said(quote!(handle = Name), &[Known::Crate]);
 
-        assert_eq!(
-            said,
-            ["unknown option; there is `crate = path::to::procession`"]
-        );
+        assert_eq!(said, ["unknown option; there is `crate = path::to::procession`"]);
     }
 
     #[test]
     fn all_mistakes_are_said_and_none_twice() {
-        let said = said(
-            quote!(name = "x", 3, handle, crate = a b, handle = A, handle = B),
-            ALL,
-        );
+        let said = said(quote!(name = "x", 3, handle, crate = a b, handle = A, handle = B), ALL);
 
         let expected = [
             "unknown option; there is `crate = path::to::procession` and `handle = Name`",

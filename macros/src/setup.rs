@@ -25,12 +25,7 @@ pub(crate) fn setup(arguments: TokenStream, item: TokenStream) -> Result<TokenSt
         unreachable!("what is missing was a mistake")
     };
     let copied = Copied::of(&function.attributes);
-    Ok(expand(
-        &options.runtime,
-        &copied,
-        &function.signature.ident,
-        &item,
-    ))
+    Ok(expand(&options.runtime, &copied, &function.signature.ident, &item))
 }
 
 fn check(function: &Function, mistakes: &mut Mistakes) {
@@ -38,10 +33,7 @@ fn check(function: &Function, mistakes: &mut Mistakes) {
     function.check_callable(KIND, mistakes);
     function.check_no_parameters(KIND, mistakes);
     if let Some(asyncness) = signature.asyncness {
-        mistakes.at(
-            asyncness,
-            format!("{KIND} is called before any runtime: remove `async`"),
-        );
+        mistakes.at(asyncness, format!("{KIND} is called before any runtime: remove `async`"));
     }
     match &signature.output {
         ReturnType::Type(_, ty) if !is_unit(ty) => {

@@ -37,9 +37,7 @@ fn round_trip(bench: &Bench, name: &'static str, place: Place) {
     let trips = bench.batch(1_000);
     let mut ring = Ring::echo();
     place.put(ring.child.id());
-    group.variant("bare ring", [Goal::None], move || {
-        round_trips(trips, |n| ring.round_trip(n))
-    });
+    group.variant("bare ring", [Goal::None], move || round_trips(trips, |n| ring.round_trip(n)));
     let mut channel = Channel::echo();
     place.put(channel.child.id());
     group.variant("bare ipc-channel", [Goal::None], move || {
@@ -70,12 +68,7 @@ fn one_way(bench: &Bench, name: &'static str, place: Place) {
     let mut channel = Channel::sink();
     place.put(channel.child.id());
     group.variant("bare ipc-channel", [Goal::None], move || {
-        one_ways(
-            count,
-            &mut channel,
-            |channel, n| channel.send([n; 5]),
-            Channel::sync,
-        )
+        one_ways(count, &mut channel, |channel, n| channel.send([n; 5]), Channel::sync)
     });
     let mut ring = Ring::sink();
     place.put(ring.child.id());

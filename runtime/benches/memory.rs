@@ -32,7 +32,9 @@ fn main() {
 
 fn idle(bench: &Bench) {
     let row = Row { name: "memory (PSS) of an idle child", unit: "KiB" };
-    let Some(mut group) = bench.group(15, [row]) else { return };
+    let Some(mut group) = bench.group(15, [row]) else {
+        return;
+    };
     group.variant("Command, sleeping", [Goal::None], || {
         let mut child = command::start(7, Stdio::inherit(), true);
         assert_eq!(child.value(), 8);

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use measure::{Bench, Goal, Row};
-use procession::process;
+use procession::{Output, process};
 use reference::command;
 
 /// What follows a child (its memory given back, the next start made ready) is nobody else's to pay:
@@ -38,9 +38,13 @@ fn one(bench: &Bench) {
         Row { name: "cold start, to the value", unit: "us" },
         Row { name: "cold start, joined", unit: "us" },
     ];
-    let Some(mut group) = bench.group(150, rows) else { return };
+    let Some(mut group) = bench.group(150, rows) else {
+        return;
+    };
     group.variant("Command", [Goal::None; 2], || command(Stdio::inherit));
-    group.variant("procession", [Goal::AtMost(1.4), Goal::AtMost(1.5)], ours);
+    group.variant("procession", [Goal::AtMost(1.4), Goal::AtMost(1.5)], || ours(Output::Lines));
+    // Without the pipes that keep the last lines, as the first variant has none for its stderr.
+    group.variant("procession, inherited output", [Goal::None; 2], || ours(Output::Inherit));
     group.variant("Command, stderr null", [Goal::None; 2], || command(Stdio::null));
     group.variant("Command, stderr piped", [Goal::None; 2], || command(Stdio::piped));
     group.run();
@@ -56,17 +60,21 @@ fn command(stderr: fn() -> Stdio) -> [f64; 2] {
     [value, begun.elapsed()].map(|time| time.as_secs_f64() * 1e6)
 }
 
-/// Our `join` returns when the child is reaped; to the value is the same for us.
-fn ours() -> [f64; 2] {
+/// For us the value comes with `join`, when the child is reaped: both rows get the same figure.
+fn ours(output: Output) -> [f64; 2] {
     thread::sleep(REST);
     let begun = Instant::now();
-    assert_eq!(answer::spawn(7).expect("starts").join().expect("answers"), 8);
+    let builder = answer::builder().stdout(output).stderr(output);
+    let child = builder.spawn(7).expect("starts");
+    assert_eq!(child.join().expect("answers"), 8);
     [begun.elapsed().as_secs_f64() * 1e6; 2]
 }
 
 fn many(bench: &Bench) {
     let row = Row { name: "100 children, started, answered, joined", unit: "ms" };
-    let Some(mut group) = bench.group(20, [row]) else { return };
+    let Some(mut group) = bench.group(20, [row]) else {
+        return;
+    };
     group.variant("Command", [Goal::None], || commands(Stdio::inherit));
     group.variant("procession", [Goal::AtMost(2.0)], ours_many);
     group.variant("Command, stderr null", [Goal::None], || commands(Stdio::null));

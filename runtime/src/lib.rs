@@ -44,6 +44,70 @@ pub use process::{
     Builder, Child, Input, Output, OutputTail, Process, ProcessInfo, Stopping,
     available_parallelism, children, current, exit, parent, stopping, worker_exe,
 };
-pub use procession_macros::{main, process, setup};
 pub use wire::{DecodeError, EncodeError, bytes};
 pub use worker::init;
+
+/// Makes a function one that can run in a process of its own.
+///
+/// ```
+/// use procession::{Failure, process};
+///
+/// #[process]
+/// fn count_words(path: String, at_least: usize) -> Result<usize, Failure> {
+///     let text = std::fs::read_to_string(path)?;
+///     Ok(text.split_whitespace().filter(|word| word.len() >= at_least).count())
+/// }
+///
+/// fn main() -> Result<(), procession::Error> {
+///     let child = count_words::spawn("Cargo.toml".into(), 3)?;
+///     println!("counting in process {}", child.pid());
+///     assert!(child.join()?.is_ok_and(|count| count > 10));
+///
+///     assert!(count_words::call("no such file".into(), 3)?.is_err());
+///     assert!(count_words("Cargo.toml".into(), 3).is_ok()); // here, as ever
+///     Ok(())
+/// }
+/// ```
+pub use procession_macros::process;
+
+/// Calls [`init`] before `main` does anything else, for those who prefer to see it.
+///
+/// ```
+/// # use procession::process;
+/// #[process]
+/// fn halve(n: u32) -> u32 {
+///     n / 2
+/// }
+///
+/// #[procession::main]
+/// fn main() -> Result<(), procession::Error> {
+///     assert_eq!(halve::call(8)?, 4);
+///     Ok(())
+/// }
+/// ```
+pub use procession_macros::main;
+
+/// Has a function called in every worker before anything else runs there.
+///
+/// ```
+/// use std::sync::OnceLock;
+///
+/// static GREETING: OnceLock<&str> = OnceLock::new();
+///
+/// #[procession::setup]
+/// fn greeting() {
+///     GREETING.get_or_init(|| "hello");
+/// }
+///
+/// #[procession::process]
+/// fn greet(whom: String) -> Option<String> {
+///     Some(format!("{} {whom}", GREETING.get()?))
+/// }
+///
+/// fn main() -> Result<(), procession::Error> {
+///     assert_eq!(greet::call("you".into())?.as_deref(), Some("hello you"));
+///     assert_eq!(greet("me".into()), None);
+///     Ok(())
+/// }
+/// ```
+pub use procession_macros::setup;

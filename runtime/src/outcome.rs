@@ -55,20 +55,13 @@ impl fmt::Display for ExitReason {
             ExitReason::Finished => f.write_str("it finished"),
             ExitReason::Panicked(report) => write!(f, "it panicked {report}"),
             ExitReason::Exited(code) => write!(f, "it exited with code {code} and no value"),
-            ExitReason::Signaled {
-                signal,
-                core_dumped,
-            } => {
+            ExitReason::Signaled { signal, core_dumped } => {
                 write!(f, "it was ended by {signal}")?;
                 f.write_str(if *core_dumped { " (core dumped)" } else { "" })?;
                 f.write_str(hint(*signal))
             }
             ExitReason::OutOfMemory { peak: Some(peak) } => {
-                write!(
-                    f,
-                    "it ran out of memory (at most {} KiB resident)",
-                    peak / 1024
-                )
+                write!(f, "it ran out of memory (at most {} KiB resident)", peak / 1024)
             }
             ExitReason::OutOfMemory { peak: None } => f.write_str("it ran out of memory"),
             ExitReason::TimedOut(limit) => write!(f, "it was killed after its {limit:?} were up"),
@@ -204,34 +197,21 @@ pub(crate) struct Evidence<'a> {
 /// The status is the truth about *how*; what the child said is the truth about its function; what
 /// we did counts only where it is what ended the process.
 pub(crate) fn conclude(evidence: Evidence<'_>) -> ExitReason {
-    let Evidence {
-        ended,
-        said,
-        report,
-        intent,
-        begun,
-        peak,
-        limited,
-        stderr,
-    } = evidence;
+    let Evidence { ended, said, report, intent, begun, peak, limited, stderr } = evidence;
     if let Said::Value = said {
         return ExitReason::Finished;
     }
     let by_us = match ended {
-        Ended::Signaled {
-            signal: sys::SIGKILL,
-            ..
-        } => match intent {
+        Ended::Signaled { signal: sys::SIGKILL, .. } => match intent {
             Intent::Kill => Some(ExitReason::Killed),
             Intent::Stop => Some(ExitReason::Stopped),
             Intent::TimeOut(limit) => Some(ExitReason::TimedOut(limit)),
             Intent::GiveUp(why) => Some(ExitReason::StartFailed(why)),
             Intent::None => None,
         },
-        Ended::Signaled {
-            signal: sys::SIGTERM,
-            ..
-        } if intent == Intent::Stop => Some(ExitReason::Stopped),
+        Ended::Signaled { signal: sys::SIGTERM, .. } if intent == Intent::Stop => {
+            Some(ExitReason::Stopped)
+        }
         _ => None,
     };
     if let Some(reason) = by_us {
@@ -257,30 +237,19 @@ pub(crate) fn conclude(evidence: Evidence<'_>) -> ExitReason {
             ExitReason::StartFailed(format!("it ended before it began: {}", plain(ended)))
         }
         Ended::Exited(code) => ExitReason::Exited(code),
-        Ended::Signaled {
-            signal: sys::SIGABRT,
-            ..
-        } if limited && stderr.contains("memory allocation of ") => {
+        Ended::Signaled { signal: sys::SIGABRT, .. }
+            if limited && stderr.contains("memory allocation of ") =>
+        {
             ExitReason::OutOfMemory { peak }
         }
-        Ended::Signaled {
-            signal,
-            core_dumped,
-        } => ExitReason::Signaled {
-            signal: Signal(signal),
-            core_dumped,
-        },
+        Ended::Signaled { signal, core_dumped } => {
+            ExitReason::Signaled { signal: Signal(signal), core_dumped }
+        }
     }
 }
 
 fn aborted(ended: Ended) -> bool {
-    matches!(
-        ended,
-        Ended::Signaled {
-            signal: sys::SIGABRT,
-            ..
-        }
-    )
+    matches!(ended, Ended::Signaled { signal: sys::SIGABRT, .. })
 }
 
 fn plain(ended: Ended) -> String {
@@ -295,11 +264,6 @@ impl PanicReport {
     /// For a panic whose report did not arrive.
     fn unknown() -> Self {
         let message = "its report did not arrive".to_owned();
-        PanicReport {
-            message,
-            location: None,
-            thread: None,
-            backtrace: None,
-        }
+        PanicReport { message, location: None, thread: None, backtrace: None }
     }
 }

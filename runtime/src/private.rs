@@ -16,6 +16,7 @@ pub use crate::wire::{DecodeError, Decoder, EncodeError, Encoder};
 )]
 pub trait Argument: Serialize + DeserializeOwned + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> Argument for T {}
 
 /// A return type: whole, owned, and able to cross.
@@ -28,6 +29,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Argument for T {}
 )]
 pub trait Returned: Serialize + DeserializeOwned + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> Returned for T {}
 
 /// How values of a type cross.
@@ -47,4 +49,10 @@ pub const fn argument<T: Argument>() -> Crossing<T> {
 /// How results cross; compiles only where they can.
 pub const fn returned<T: Returned>() -> Crossing<T> {
     Crossing { encode: |value, row| row.section(value), decode: |row| row.section() }
+}
+
+pub mod door {
+    //! Bare lanes, for benchmarks.
+
+    pub use crate::process::door::{Forty, Lane, Mode};
 }

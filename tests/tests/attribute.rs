@@ -1,5 +1,7 @@
 //! `#[process]` from its user's side: what can be annotated, and what comes of it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use procession::{Process, process};
 use serde::{Deserialize, Serialize};
 
@@ -76,9 +78,7 @@ enum Shape {
 #[process]
 fn grow(shape: Shape, by: f64) -> Shape {
     match shape {
-        Shape::Circle { radius } => Shape::Circle {
-            radius: radius * by,
-        },
+        Shape::Circle { radius } => Shape::Circle { radius: radius * by },
         Shape::Many(shapes) => {
             Shape::Many(shapes.into_iter().map(|shape| grow(shape, by)).collect())
         }
@@ -93,6 +93,18 @@ fn conditional(
     #[cfg(false)] c: std::rc::Rc<u8>,
 ) -> (u64, String) {
     (a, b)
+}
+
+static SET_UP: AtomicUsize = AtomicUsize::new(0);
+
+#[procession::setup]
+fn set_up() {
+    SET_UP.fetch_add(1, Ordering::Relaxed);
+}
+
+#[process]
+fn times_set_up() -> usize {
+    SET_UP.load(Ordering::Relaxed)
 }
 
 fn run<P: Process>(input: P::Input) -> Result<P::Output, procession::Error> {
@@ -120,15 +132,9 @@ fn a_spawned_child_is_joined_later() {
 fn spawn_takes_the_parameters_whatever_their_number() {
     nothing::call().unwrap();
     unit::call(()).unwrap();
-    assert_eq!(
-        join::call("a".into(), 0, 0, vec!["b".into(), "c".into()]).unwrap(),
-        "abc"
-    );
+    assert_eq!(join::call("a".into(), 0, 0, vec!["b".into(), "c".into()]).unwrap(), "abc");
     assert_eq!(swap::call((1, "a".into())).unwrap(), ("a".into(), 1));
-    assert_eq!(
-        sum::call(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13).unwrap(),
-        91
-    );
+    assert_eq!(sum::call(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13).unwrap(), 91);
 }
 
 #[test]
@@ -144,10 +150,7 @@ fn one_value_stands_for_the_parameters() {
 #[test]
 fn a_result_comes_back_as_one() {
     assert_eq!(parse::call("12".into()).unwrap(), Ok(12));
-    assert_eq!(
-        parse::call("x".into()).unwrap(),
-        Err("x is not a number".into())
-    );
+    assert_eq!(parse::call("x".into()).unwrap(), Err("x is not a number".into()));
 }
 
 #[test]
@@ -167,10 +170,13 @@ fn a_name_that_is_a_keyword_or_a_crate_works() {
 #[test]
 fn a_parameter_under_a_condition_is_there_if_it_holds() {
     assert_eq!(conditional::call(1, "a".into()).unwrap(), (1, "a".into()));
-    assert_eq!(
-        run::<conditional>((1, "a".into())).unwrap(),
-        (1, "a".into())
-    );
+    assert_eq!(run::<conditional>((1, "a".into())).unwrap(), (1, "a".into()));
+}
+
+#[test]
+fn setup_is_called_once_in_a_worker_and_never_here() {
+    assert_eq!(times_set_up::call().unwrap(), 1);
+    assert_eq!(times_set_up(), 0);
 }
 
 #[test]

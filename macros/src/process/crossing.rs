@@ -18,16 +18,10 @@ pub(super) enum Way {
 pub(super) fn check(ty: &Type, way: Way, mistakes: &mut Mistakes) {
     match bare(ty) {
         Type::TraitObject(object) => {
-            mistakes.at(
-                object,
-                "a trait object cannot cross processes: name the type behind it",
-            );
+            mistakes.at(object, "a trait object cannot cross processes: name the type behind it");
         }
         Type::Never(never) if matches!(way, Way::Back) => {
-            mistakes.at(
-                never,
-                "a process function must be able to return: remove `-> !`",
-            );
+            mistakes.at(never, "a process function must be able to return: remove `-> !`");
         }
         _ => within(ty, way, mistakes),
     }
@@ -51,16 +45,11 @@ fn within(ty: &Type, way: Way, mistakes: &mut Mistakes) {
             if let Some(own) = &path.qself {
                 within(&own.ty, way, mistakes);
             }
-            path.path
-                .segments
-                .iter()
-                .for_each(|segment| arguments(segment, way, mistakes));
+            path.path.segments.iter().for_each(|segment| arguments(segment, way, mistakes));
         }
         Type::Reference(reference) => {
-            let message = format!(
-                "a reference cannot cross processes; {}",
-                instead_of(reference, way)
-            );
+            let message =
+                format!("a reference cannot cross processes; {}", instead_of(reference, way));
             mistakes.at(reference, message);
         }
         Type::Ptr(pointer) => {
@@ -90,10 +79,7 @@ fn arguments(segment: &PathSegment, way: Way, mistakes: &mut Mistakes) {
         match argument {
             GenericArgument::Type(ty) => within(ty, way, mistakes),
             GenericArgument::Lifetime(lifetime) if lifetime.ident != "static" => {
-                mistakes.at(
-                    lifetime,
-                    "what is borrowed cannot cross processes: use an owned type",
-                );
+                mistakes.at(lifetime, "what is borrowed cannot cross processes: use an owned type");
             }
             _ => {}
         }
@@ -135,13 +121,7 @@ mod tests {
     fn said(ty: &Type, way: Way) -> Vec<String> {
         let mut mistakes = Mistakes::default();
         check(ty, way, &mut mistakes);
-        mistakes
-            .finish()
-            .err()
-            .into_iter()
-            .flatten()
-            .map(|error| error.to_string())
-            .collect()
+        mistakes.finish().err().into_iter().flatten().map(|error| error.to_string()).collect()
     }
 
     #[test]
@@ -181,10 +161,7 @@ mod tests {
 
     #[test]
     fn each_mistake_in_a_type_is_said() {
-        let said = said(
-            &parse_quote!(Result<&str, (&[u8], Cow<'a, str>)>),
-            Way::Back,
-        );
+        let said = said(&parse_quote!(Result<&str, (&[u8], Cow<'a, str>)>), Way::Back);
 
         let expected = [
             "a reference cannot cross processes; return a `String`",

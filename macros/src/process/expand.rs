@@ -21,13 +21,7 @@ pub(super) fn expand(process: &Process, function: &TokenStream) -> TokenStream {
 }
 
 fn handle(process: &Process) -> TokenStream {
-    let Process {
-        copied,
-        visibility,
-        ident,
-        handle,
-        ..
-    } = process;
+    let Process { copied, visibility, ident, handle, .. } = process;
     let (cfgs, deprecated, docs) = (&copied.cfgs, &copied.deprecated, &copied.docs);
     let named_like_it = (handle == ident)
         .then(|| quote!(#[allow(non_camel_case_types, reason = "it is called like the function")]));
@@ -46,14 +40,7 @@ fn handle(process: &Process) -> TokenStream {
 }
 
 fn implementation(process: &Process) -> TokenStream {
-    let Process {
-        runtime,
-        copied,
-        ident,
-        handle,
-        parameters,
-        ..
-    } = process;
+    let Process { runtime, copied, ident, handle, parameters, .. } = process;
     let private = quote!(#runtime::__private);
     let cfgs = &copied.cfgs;
     let allow = allow_deprecated(process);
@@ -63,10 +50,8 @@ fn implementation(process: &Process) -> TokenStream {
     let output = &process.output;
     let output = quote_spanned!(written_at(output.span())=> type Output = #output;);
     let names: Vec<_> = (0..parameters.len()).map(unnamed).collect();
-    let arguments: Vec<_> = parameters
-        .iter()
-        .map(|parameter| crossing(&private, "argument", &parameter.ty))
-        .collect();
+    let arguments: Vec<_> =
+        parameters.iter().map(|parameter| crossing(&private, "argument", &parameter.ty)).collect();
     let returned = crossing(&private, "returned", &process.output);
     let all = match names.as_slice() {
         [only] => quote!(#only),
@@ -120,16 +105,7 @@ fn implementation(process: &Process) -> TokenStream {
 }
 
 fn methods(process: &Process) -> TokenStream {
-    let Process {
-        runtime,
-        copied,
-        visibility,
-        ident,
-        handle,
-        parameters,
-        output,
-        ..
-    } = process;
+    let Process { runtime, copied, visibility, ident, handle, parameters, output, .. } = process;
     let (cfgs, docs) = (&copied.cfgs, &copied.docs);
     let allow = allow_deprecated(process);
     let names: Vec<_> = parameters.iter().map(|parameter| &parameter.name).collect();
@@ -383,12 +359,7 @@ mod tests {
         for (parameters, input, pattern, crossings) in [
             (quote!(), quote!(()), quote!(()), 0),
             (quote!(a: (u8, u8)), quote!((u8, u8)), quote!(argument_0), 1),
-            (
-                quote!(a: u8, _: u16),
-                quote!((u8, u16)),
-                quote!((argument_0, argument_1)),
-                2,
-            ),
+            (quote!(a: u8, _: u16), quote!((u8, u16)), quote!((argument_0, argument_1)), 2),
         ] {
             let expanded = expanded(quote!(), quote!(fn f(#parameters) {}));
 

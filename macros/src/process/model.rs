@@ -37,9 +37,7 @@ impl Process {
         let mut mistakes = Mistakes::default();
         let options = mistakes.unless(options);
         let function = mistakes.unless(function);
-        let parts = function
-            .as_ref()
-            .map(|function| check(function, &mut mistakes));
+        let parts = function.as_ref().map(|function| check(function, &mut mistakes));
         mistakes.finish()?;
 
         let (Some(options), Some(function), Some((parameters, output))) =
@@ -79,9 +77,8 @@ fn check(function: &Function, mistakes: &mut Mistakes) -> (Vec<Parameter>, Type)
         }
     }
     let inputs = signature.inputs.iter().enumerate();
-    let parameters = inputs
-        .filter_map(|(place, input)| Parameter::new(place, input, mistakes))
-        .collect();
+    let parameters =
+        inputs.filter_map(|(place, input)| Parameter::new(place, input, mistakes)).collect();
     let output = match &signature.output {
         ReturnType::Default => parse_quote!(()),
         ReturnType::Type(_, ty) => {
@@ -106,10 +103,7 @@ impl Parameter {
             FnArg::Typed(PatType { pat, ty, .. }) => {
                 crossing::check(ty, Way::There, mistakes);
                 let name = name(place, pat, mistakes)?;
-                Some(Parameter {
-                    name,
-                    ty: Type::clone(ty),
-                })
+                Some(Parameter { name, ty: Type::clone(ty) })
             }
         }
     }
@@ -188,10 +182,7 @@ mod tests {
             format!("{}: {ty}", parameter.name)
         };
         let parameters: Vec<_> = process.parameters.iter().map(of).collect();
-        assert_eq!(
-            parameters,
-            ["a: u8", "argument_1: Vec<u8>", "_b: (u8,u8)", "r#type: u8"]
-        );
+        assert_eq!(parameters, ["a: u8", "argument_1: Vec<u8>", "_b: (u8,u8)", "r#type: u8"]);
         assert_eq!(process.output.to_token_stream().to_string(), "()");
     }
 

@@ -47,25 +47,14 @@ impl Undecided {
             input.attrs.splice(attribute..=attribute, rest);
         }
         let mut without = function.clone();
-        let others = inputs
-            .pairs()
-            .enumerate()
-            .filter(|(number, _)| *number != place);
+        let others = inputs.pairs().enumerate().filter(|(number, _)| *number != place);
         without.signature.inputs = others.map(|(_, pair)| pair.cloned()).collect();
-        Some(Undecided {
-            condition,
-            with,
-            without,
-        })
+        Some(Undecided { condition, with, without })
     }
 
     /// Both functions, of which the compiler takes one.
     pub(super) fn decide(&self, runtime: &Path, arguments: &TokenStream) -> TokenStream {
-        let Undecided {
-            condition,
-            with,
-            without,
-        } = self;
+        let Undecided { condition, with, without } = self;
         quote! {
             #[cfg(#condition)]
             #[#runtime::process(#arguments)]
@@ -84,24 +73,18 @@ impl Condition {
             return None;
         };
         if list.path.is_ident("cfg") {
-            return Some(Condition {
-                condition: list.tokens.clone(),
-                rest: None,
-            });
+            return Some(Condition { condition: list.tokens.clone(), rest: None });
         }
         if !list.path.is_ident("cfg_attr") {
             return None;
         }
         let (outer, parts) = condition_and_parts(&list.tokens)?;
-        let (cfgs, rest): (Vec<_>, Vec<_>) = parts
-            .into_iter()
-            .partition(|part| part.path().is_ident("cfg"));
+        let (cfgs, rest): (Vec<_>, Vec<_>) =
+            parts.into_iter().partition(|part| part.path().is_ident("cfg"));
         if cfgs.is_empty() {
             return None;
         }
-        let inner = cfgs
-            .iter()
-            .filter_map(|cfg| Some(&cfg.require_list().ok()?.tokens));
+        let inner = cfgs.iter().filter_map(|cfg| Some(&cfg.require_list().ok()?.tokens));
         let condition = quote!(any(not(#outer), all(#(#inner),*)));
         let rest = (!rest.is_empty()).then(|| parse_quote!(#[cfg_attr(#outer, #(#rest),*)]));
         Some(Condition { condition, rest })
@@ -115,11 +98,7 @@ mod tests {
     fn decide(item: TokenStream) -> Option<String> {
         let function = Function::parse(item, "process").unwrap();
         let undecided = Undecided::find(&function)?;
-        Some(
-            undecided
-                .decide(&parse_quote!(::procession), &quote!(handle = F))
-                .to_string(),
-        )
+        Some(undecided.decide(&parse_quote!(::procession), &quote!(handle = F)).to_string())
     }
 
     #[test]

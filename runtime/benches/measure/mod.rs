@@ -80,20 +80,9 @@ impl Bench {
         rounds: usize,
         rows: [Row; ROWS],
     ) -> Option<Group<ROWS>> {
-        let wanted = |row: &Row| {
-            self.filter
-                .as_ref()
-                .is_none_or(|part| row.name.contains(part))
-        };
-        let rounds = self
-            .rounds
-            .unwrap_or(if self.quick { 3 } else { rounds })
-            .max(1);
-        rows.iter().any(wanted).then(|| Group {
-            rows,
-            rounds,
-            variants: Vec::new(),
-        })
+        let wanted = |row: &Row| self.filter.as_ref().is_none_or(|part| row.name.contains(part));
+        let rounds = self.rounds.unwrap_or(if self.quick { 3 } else { rounds }).max(1);
+        rows.iter().any(wanted).then(|| Group { rows, rounds, variants: Vec::new() })
     }
 
     /// How often to repeat within a round: `full`, or a hundredth of it in quick mode.
@@ -112,12 +101,7 @@ impl<const ROWS: usize> Group<ROWS> {
         measure: impl FnMut() -> [f64; ROWS] + 'static,
     ) {
         let figures = Vec::with_capacity(self.rounds);
-        self.variants.push(Variant {
-            name,
-            goals,
-            measure: Box::new(measure),
-            figures,
-        });
+        self.variants.push(Variant { name, goals, measure: Box::new(measure), figures });
     }
 
     /// Runs the rounds and prints a table for each row.
@@ -140,10 +124,7 @@ impl<const ROWS: usize> Group<ROWS> {
     fn print(&self, row: usize) {
         let Row { name, unit } = self.rows[row];
         let title = format!("{name} ({unit}, {} rounds)", self.rounds);
-        println!(
-            "\n{title:<52} {:>10} {:>10} {:>10} {:>7}  goal",
-            "median", "min", "max", "ratio"
-        );
+        println!("\n{title:<52} {:>10} {:>10} {:>10} {:>7}  goal", "median", "min", "max", "ratio");
         let mut reference = None;
         for variant in &self.variants {
             let mut figures: Vec<f64> = variant.figures.iter().map(|figure| figure[row]).collect();

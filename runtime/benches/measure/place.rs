@@ -47,9 +47,7 @@ fn cores() -> &'static [usize] {
     static CORES: OnceLock<Vec<usize>> = OnceLock::new();
     CORES.get_or_init(|| {
         let given = sched_getaffinity(None).expect("a thread may ask where it runs");
-        (0..CpuSet::MAX_CPU)
-            .filter(|&core| given.is_set(core))
-            .collect()
+        (0..CpuSet::MAX_CPU).filter(|&core| given.is_set(core)).collect()
     })
 }
 
@@ -58,10 +56,7 @@ fn put(process: &str, cores: &[usize]) {
     cores.iter().for_each(|&core| set.set(core));
     for thread in fs::read_dir(format!("/proc/{process}/task")).expect("the process lives") {
         let name = thread.expect("a directory can be read").file_name();
-        let id = name
-            .to_str()
-            .and_then(|id| id.parse().ok())
-            .and_then(Pid::from_raw);
+        let id = name.to_str().and_then(|id| id.parse().ok()).and_then(Pid::from_raw);
         sched_setaffinity(id, &set).expect("our own threads may be moved");
     }
 }

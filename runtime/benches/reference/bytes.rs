@@ -60,9 +60,7 @@ extern "C" fn enter() {
     let (parent_to, from) = ipc::bytes_channel().expect("a channel can be made");
     let (to, parent_from) = ipc::channel::<u64>().expect("a channel can be made");
     let server = IpcSender::<Ends>::connect(name).expect("the parent waits");
-    server
-        .send((parent_to, parent_from))
-        .expect("the parent waits");
+    server.send((parent_to, parent_from)).expect("the parent waits");
     let mut count = 0;
     while let Ok(bytes) = from.recv() {
         if bytes.is_empty() {

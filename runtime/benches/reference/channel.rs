@@ -115,9 +115,7 @@ fn connect<T: Serialize + for<'de> Deserialize<'de>>(
     let (parent_to, from) = ipc::channel::<T>().expect("a channel can be made");
     let (to, parent_from) = ipc::channel::<u64>().expect("a channel can be made");
     let server = IpcSender::<Ends<T>>::connect(name.to_owned()).expect("the parent waits");
-    server
-        .send((parent_to, parent_from))
-        .expect("the parent waits");
+    server.send((parent_to, parent_from)).expect("the parent waits");
     (from, to)
 }
 

@@ -50,9 +50,7 @@ impl Child {
             return;
         }
         if let Some(stderr) = &mut self.process.stderr {
-            stderr
-                .read_to_end(&mut Vec::new())
-                .expect("a pipe can be read");
+            stderr.read_to_end(&mut Vec::new()).expect("a pipe can be read");
         }
         let status = self.process.wait().expect("the child was not waited for");
         assert!(status.success(), "the child failed: {status}");
@@ -74,9 +72,7 @@ extern "C" fn enter() {
     let (task, n) = task.split_once(':').expect("the task is `what:number`");
     let n: u64 = n.parse().expect("the task is `what:number`");
     let mut stdout = std::io::stdout().lock();
-    stdout
-        .write_all(&(n + 1).to_le_bytes())
-        .expect("the parent reads");
+    stdout.write_all(&(n + 1).to_le_bytes()).expect("the parent reads");
     stdout.flush().expect("the parent reads");
     if task == "linger" {
         // A bench that is interrupted leaves nobody behind.

@@ -13,10 +13,7 @@ pub(crate) struct Copy {
 
 impl Copy {
     pub(crate) fn of(size: usize) -> Copy {
-        Copy {
-            from: vec![1; size],
-            to: vec![2; size],
-        }
+        Copy { from: vec![1; size], to: vec![2; size] }
     }
 
     /// Copies all bytes once.

@@ -78,8 +78,7 @@ impl<T: Copy> Ring<T> {
         assert_ne!(fd, -1, "a memfd can be made");
         // SAFETY: the descriptor was just made and nobody else has it.
         let file = unsafe { File::from_raw_fd(fd) };
-        file.set_len(size_of::<Region<T>>() as u64)
-            .expect("the region fits");
+        file.set_len(size_of::<Region<T>>() as u64).expect("the region fits");
         let region = map::<T>(&file);
         let child = Command::new("/proc/self/exe")
             .env(VARIABLE, format!("{task}:{}", file.as_raw_fd()))
@@ -87,11 +86,7 @@ impl<T: Copy> Ring<T> {
             .stdout(Stdio::null())
             .spawn()
             .expect("this binary can be started again");
-        Ring {
-            to: Producer::of(&region.to),
-            from: Consumer::of(&region.from),
-            child,
-        }
+        Ring { to: Producer::of(&region.to), from: Consumer::of(&region.from), child }
     }
 }
 
@@ -136,11 +131,7 @@ impl<T> Drop for Ring<T> {
 
 impl<T: Copy> Producer<T> {
     fn of(lane: &'static Lane<T>) -> Producer<T> {
-        Producer {
-            lane,
-            written: 0,
-            taken: 0,
-        }
+        Producer { lane, written: 0, taken: 0 }
     }
 
     fn send(&mut self, value: T) {
@@ -165,11 +156,7 @@ impl<T: Copy> Producer<T> {
 
 impl<T: Copy> Consumer<T> {
     fn of(lane: &'static Lane<T>) -> Consumer<T> {
-        Consumer {
-            lane,
-            taken: 0,
-            written: 0,
-        }
+        Consumer { lane, taken: 0, written: 0 }
     }
 
     fn recv(&mut self) -> T {

@@ -38,10 +38,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with a message of its own and no source.
     pub fn new(message: impl Into<String>) -> Self {
-        Failure {
-            message: message.into(),
-            sources: Vec::new(),
-        }
+        Failure { message: message.into(), sources: Vec::new() }
     }
 
     /// The messages of the sources, the nearest first.
@@ -56,10 +53,7 @@ impl Failure {
         for message in messages.by_ref() {
             source = Some(Box::new(Link { message, source }));
         }
-        Box::new(Link {
-            message: self.message,
-            source,
-        })
+        Box::new(Link { message: self.message, source })
     }
 }
 
@@ -71,10 +65,7 @@ impl<E: Error> From<E> for Failure {
             sources.push(source.to_string());
             next = source.source();
         }
-        Failure {
-            message: error.to_string(),
-            sources,
-        }
+        Failure { message: error.to_string(), sources }
     }
 }
 
@@ -88,9 +79,7 @@ impl fmt::Display for Failure {
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        self.sources
-            .iter()
-            .try_for_each(|source| write!(f, "\n  caused by: {source}"))
+        self.sources.iter().try_for_each(|source| write!(f, "\n  caused by: {source}"))
     }
 }
 

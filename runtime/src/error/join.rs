@@ -43,12 +43,7 @@ struct Inner {
 
 impl JoinError {
     pub(crate) fn new(process: &str, pid: u32, reason: ExitReason, stderr: String) -> Self {
-        JoinError(Box::new(Inner {
-            process: process.to_owned(),
-            pid,
-            reason,
-            stderr,
-        }))
+        JoinError(Box::new(Inner { process: process.to_owned(), pid, reason, stderr }))
     }
 
     /// The name of the process.
@@ -75,12 +70,7 @@ impl JoinError {
 
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            process,
-            pid,
-            reason,
-            stderr,
-        } = &*self.0;
+        let Inner { process, pid, reason, stderr } = &*self.0;
         write!(f, "process `{process}` (pid {pid}) gave no value: {reason}")?;
         if let ExitReason::Panicked(report) = reason {
             if let Some(backtrace) = report.backtrace() {

@@ -22,9 +22,7 @@ struct Request {
 pub(crate) fn start(plan: Plan) -> Result<Started, StartError> {
     let (answer, answered) = sync_channel(1);
     let gone = || StartError::System("asking the launcher thread", ErrorKind::BrokenPipe.into());
-    launcher()?
-        .send(Request { plan, answer })
-        .map_err(|_| gone())?;
+    launcher()?.send(Request { plan, answer }).map_err(|_| gone())?;
     answered.recv().map_err(|_| gone())?
 }
 
@@ -32,9 +30,7 @@ pub(crate) fn start(plan: Plan) -> Result<Started, StartError> {
 /// program, because the children live no longer than it.
 fn launcher() -> Result<SyncSender<Request>, StartError> {
     static LAUNCHER: Mutex<Option<SyncSender<Request>>> = Mutex::new(None);
-    let mut launcher = LAUNCHER
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut launcher = LAUNCHER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(launcher) = &*launcher {
         return Ok(launcher.clone());
     }
@@ -61,21 +57,13 @@ fn serve(requests: &Receiver<Request>) {
         let worked = started.is_ok();
         let _ = answer.send(started);
         // What fails now is tried again, and told, when it is needed.
-        spare = if worked {
-            Spare::new(Carrier::Ring).ok()
-        } else {
-            None
-        };
+        spare = if worked { Spare::new(Carrier::Ring).ok() } else { None };
     }
 }
 
 fn create(plan: Plan, spare: Spare) -> Result<Started, StartError> {
     let Spare {
-        server,
-        greeting: (greeting, greeted),
-        ends: (mut ends, child_ends),
-        nonce,
-        ..
+        server, greeting: (greeting, greeted), ends: (mut ends, child_ends), nonce, ..
     } = spare;
     ends.from_child.set_limit(plan.max_message);
     let mut command = Command::new(&plan.program);
@@ -95,9 +83,7 @@ fn create(plan: Plan, spare: Spare) -> Result<Started, StartError> {
     if !plan.share_group {
         command.process_group(0);
     }
-    command
-        .stdout(stdio(plan.stdout))
-        .stderr(stdio(plan.stderr));
+    command.stdout(stdio(plan.stdout)).stderr(stdio(plan.stderr));
     // The greeting takes the place of standard input where that would be empty anyway; otherwise
     // it is inherited under its own number.
     let mut beside = None;
@@ -147,12 +133,7 @@ fn create(plan: Plan, spare: Spare) -> Result<Started, StartError> {
         stdout: child.stdout.take(),
         stderr: child.stderr.take(),
         ends: Some(ends),
-        meeting: Some(Meeting {
-            server,
-            greeting,
-            nonce,
-            ends: child_ends,
-        }),
+        meeting: Some(Meeting { server, greeting, nonce, ends: child_ends }),
     })
 }
 

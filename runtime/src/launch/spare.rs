@@ -35,12 +35,6 @@ impl Spare {
             _ => StartError::System("making a lane", std::io::Error::other("it was refused")),
         })?;
         let nonce = sys::random().map_err(|error| StartError::System("drawing a nonce", error))?;
-        Ok(Spare {
-            carrier,
-            server,
-            greeting,
-            ends,
-            nonce: u128::from_le_bytes(nonce),
-        })
+        Ok(Spare { carrier, server, greeting, ends, nonce: u128::from_le_bytes(nonce) })
     }
 }

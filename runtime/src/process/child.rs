@@ -52,12 +52,7 @@ impl<T> Child<T> {
         tails: (Tail, Tail),
         decode: fn(&mut Decoder<'_>) -> Result<T, DecodeError>,
     ) -> Self {
-        Child {
-            life,
-            tails,
-            decode,
-            detached: false,
-        }
+        Child { life, tails, decode, detached: false }
     }
 
     /// Its pid. Once the process has ended, the system may give it to another.
@@ -155,10 +150,7 @@ impl<T> Child<T> {
 
     /// The last lines that it wrote.
     pub fn output_tail(&self) -> OutputTail {
-        OutputTail {
-            stdout: self.tails.0.text(),
-            stderr: self.tails.1.text(),
-        }
+        OutputTail { stdout: self.tails.0.text(), stderr: self.tails.1.text() }
     }
 
     /// Waits for the process to end and returns what its function returned.
@@ -215,23 +207,17 @@ impl<T> Child<T> {
     }
 
     fn check(&self) -> Result<(), Error> {
-        if context::is_fork() {
-            Err(Error::Forked)
-        } else {
-            Ok(())
-        }
+        if context::is_fork() { Err(Error::Forked) } else { Ok(()) }
     }
 
     fn signal(&self, number: i32, intent: Intent, action: &'static str) -> Result<(), Error> {
         self.check()?;
-        self.life
-            .signal(number, intent)
-            .map_err(|source| Error::System {
-                process: self.name().to_owned(),
-                pid: self.pid(),
-                action,
-                source,
-            })
+        self.life.signal(number, intent).map_err(|source| Error::System {
+            process: self.name().to_owned(),
+            pid: self.pid(),
+            action,
+            source,
+        })
     }
 }
 

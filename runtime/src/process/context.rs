@@ -67,11 +67,7 @@ pub fn current() -> ProcessInfo {
         Some(worker) => worker.name.clone(),
         None => program_name().to_owned(),
     };
-    ProcessInfo {
-        name,
-        pid: std::process::id(),
-        id: own_id(),
-    }
+    ProcessInfo { name, pid: std::process::id(), id: own_id() }
 }
 
 /// The process that started this one, if this is a worker.
@@ -94,11 +90,7 @@ pub fn current() -> ProcessInfo {
 /// ```
 pub fn parent() -> Option<ProcessInfo> {
     let ParentIs { pid, name, id } = worker()?.parent.clone();
-    Some(ProcessInfo {
-        name,
-        pid,
-        id: ProcessId::parse(&id),
-    })
+    Some(ProcessInfo { name, pid, id: ProcessId::parse(&id) })
 }
 
 /// The processes that this one started and that are not known to have ended, detached ones
@@ -236,16 +228,12 @@ static WORKER_PROGRAM: RwLock<Option<PathBuf>> = RwLock::new(None);
 /// ```
 pub fn worker_exe(path: impl AsRef<Path>) {
     let path = path.as_ref().to_owned();
-    *WORKER_PROGRAM
-        .write()
-        .unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(path);
+    *WORKER_PROGRAM.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(path);
 }
 
 /// What [`worker_exe`] named, and its build.
 pub(super) fn worker_program() -> Option<(PathBuf, io::Result<Build>)> {
-    let named = WORKER_PROGRAM
-        .read()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let named = WORKER_PROGRAM.read().unwrap_or_else(|poisoned| poisoned.into_inner());
     let path = named.clone()?;
     drop(named);
     let build = sys::build_of(&path);
@@ -274,19 +262,13 @@ pub(super) fn next_id() -> (ProcessId, u64) {
 /// This process as its children know it.
 pub(super) fn as_parent() -> ParentIs {
     let ProcessInfo { name, pid, id } = current();
-    ParentIs {
-        pid,
-        name,
-        id: id.to_string(),
-    }
+    ParentIs { pid, name, id: id.to_string() }
 }
 
 /// What `ps` shows for a child: the program and the child's name.
 pub(super) fn title(name: &str) -> OsString {
     // A name with a zero byte could not be passed on.
-    format!("{}: {name}", program_name())
-        .replace('\0', " ")
-        .into()
+    format!("{}: {name}", program_name()).replace('\0', " ").into()
 }
 
 /// The name of the program's file.
@@ -294,11 +276,7 @@ fn program_name() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {
         let path = std::env::current_exe().unwrap_or_default();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         name.trim_end_matches(" (deleted)").to_owned()
     })
 }

@@ -4,6 +4,8 @@
 mod builder;
 mod child;
 mod context;
+pub(crate) mod door;
+mod start;
 
 pub use builder::{Builder, Input, Output};
 pub use child::{Child, OutputTail};
@@ -12,7 +14,7 @@ pub use context::{
     worker_exe,
 };
 
-use crate::registry::{Answer, Entry};
+use crate::registry::{Answer, Body, Entry, Work};
 use crate::wire::{DecodeError, Decoder, EncodeError, Encoder};
 
 /// A function annotated with [`#[process]`](crate::process), as a type.
@@ -71,7 +73,7 @@ pub trait Process: Sized + 'static {
 /// The entry of `P` in the table of processes.
 #[doc(hidden)]
 pub const fn entry_of<P: Process>() -> Entry {
-    Entry::new(std::any::type_name::<P>, |row, limit, send| {
+    let call: Body = |row, limit, send| {
         let output = match P::run(row) {
             Ok(output) => output,
             Err(error) => return send(Answer::BadArguments(error.to_string())),
@@ -81,5 +83,6 @@ pub const fn entry_of<P: Process>() -> Entry {
             Ok(()) => send(Answer::Value(&encoder)),
             Err(error) => send(Answer::Unencodable(error.to_string())),
         }
-    })
+    };
+    Entry::new(std::any::type_name::<P>, Work::Call(call))
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use linkme::distributed_slice;
 
-use crate::wire::{Decoder, Encoder};
+use crate::wire::{Decoder, Encoder, LaneReceiver, LaneSender};
 
 /// Every annotated function that is linked into this program.
 #[distributed_slice]
@@ -21,7 +21,16 @@ pub static SETUPS: [fn()];
 #[derive(Debug)]
 pub struct Entry {
     name: fn() -> &'static str,
-    run: Body,
+    work: Work,
+}
+
+/// What an entry does once its process has begun.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Work {
+    /// One call: arguments in, outcome out.
+    Call(Body),
+    /// A conversation over the lanes, until the function returns.
+    Converse(fn(&mut LaneReceiver, &mut LaneSender)),
 }
 
 /// Reads the arguments, runs the function and sends what became of it, once.
@@ -40,8 +49,8 @@ pub(crate) enum Answer<'a> {
 }
 
 impl Entry {
-    pub(crate) const fn new(name: fn() -> &'static str, run: Body) -> Self {
-        Entry { name, run }
+    pub(crate) const fn new(name: fn() -> &'static str, work: Work) -> Self {
+        Entry { name, work }
     }
 
     /// The last part of the function's path: what people call it.
@@ -55,8 +64,8 @@ impl Entry {
         (self.name)()
     }
 
-    pub(crate) fn run(&self) -> Body {
-        self.run
+    pub(crate) fn work(&self) -> Work {
+        self.work
     }
 
     /// Where this entry stands in the table; `None` if this program's table does not have it,

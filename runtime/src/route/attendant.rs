@@ -12,8 +12,7 @@ use crate::launch::{Expected, Meeting};
 use crate::outcome::{Evidence, ExitReason, Intent, PanicReport, Said, conclude};
 use crate::sys::{self, Interest};
 use crate::wire::{
-    Bootstrap, ChildEnds, Decoder, Fault, LaneReceiver, LaneSender, OwnedBody, ParentEnds, Reports,
-    Tag,
+    Bootstrap, ChildEnds, Closer, Decoder, Fault, LaneReceiver, LaneSender, OwnedBody, Reports, Tag,
 };
 
 /// All that an attendant needs.
@@ -22,7 +21,10 @@ pub(crate) struct Attendance {
     pub(crate) meeting: Meeting,
     pub(crate) expected: Expected,
     pub(crate) bootstrap: Box<dyn FnOnce(ChildEnds) -> Bootstrap + Send>,
-    pub(crate) ends: ParentEnds,
+    /// The lanes, unless someone else reads them.
+    pub(crate) lanes: Option<(LaneSender, LaneReceiver)>,
+    pub(crate) reports: Reports,
+    pub(crate) closer: Closer,
     /// The arguments, where they are too much for a lane that nobody reads yet.
     pub(crate) arguments: Option<Vec<u8>>,
     pub(crate) stdout: (Option<ChildStdout>, Style, Tail),
@@ -46,32 +48,15 @@ pub(crate) fn attend(attendance: Attendance) -> std::io::Result<()> {
             life.finish(|watch, _| {
                 watch.reap();
                 let reason = ExitReason::StartFailed("there is no thread left for it".to_owned());
-                End {
-                    reason,
-                    value: None,
-                }
+                End { reason, value: None }
             });
         })
 }
 
 impl Attendance {
     fn run(self) {
-        let Attendance {
-            life,
-            meeting,
-            expected,
-            bootstrap,
-            ends,
-            arguments,
-            ..
-        } = self;
-        let ParentEnds {
-            to_child,
-            from_child,
-            reports,
-            closer,
-        } = ends;
-        let outcome = Outcome::expect(to_child, from_child, arguments).unwrap_or_else(|error| {
+        let Attendance { life, meeting, expected, bootstrap, lanes, arguments, .. } = self;
+        let outcome = Outcome::expect(lanes, arguments).unwrap_or_else(|error| {
             let why = format!("there is no thread left for its lane: {error}");
             let _ = life.signal(sys::SIGKILL, Intent::GiveUp(why));
             Outcome::Nothing
@@ -86,16 +71,14 @@ impl Attendance {
             life: &life,
             waiting: Some((meeting, bootstrap)),
             expected,
-            until: Instant::now()
-                .checked_add(self.start_limit)
-                .map(|at| (self.start_limit, at)),
+            until: Instant::now().checked_add(self.start_limit).map(|at| (self.start_limit, at)),
             result: None,
         };
         watch(&life, &mut streams, &mut greeting, self.timeout);
         let begun = greeting.last_words();
-        closer.close();
+        self.closer.close();
         streams.drain();
-        let (mut said, value, report) = outcome.collect(&reports);
+        let (mut said, value, report) = outcome.collect(&self.reports);
         if let Some(Err(why)) = &begun {
             said = Said::StartFailed(why.clone());
         }
@@ -112,10 +95,7 @@ impl Attendance {
                 limited,
                 stderr: &stderr.text(),
             };
-            End {
-                reason: conclude(evidence),
-                value,
-            }
+            End { reason: conclude(evidence), value }
         });
     }
 }
@@ -185,18 +165,16 @@ impl Greeting<'_> {
             return;
         };
         self.until = None;
-        self.result = Some(
-            match meeting.greet(self.life.pid, self.expected, bootstrap) {
-                Ok(control) => {
-                    self.life.hears(control);
-                    Ok(())
-                }
-                Err(why) => {
-                    let _ = self.life.signal(sys::SIGKILL, Intent::GiveUp(why.clone()));
-                    Err(why)
-                }
-            },
-        );
+        self.result = Some(match meeting.greet(self.life.pid, self.expected, bootstrap) {
+            Ok(control) => {
+                self.life.hears(control);
+                Ok(())
+            }
+            Err(why) => {
+                let _ = self.life.signal(sys::SIGKILL, Intent::GiveUp(why.clone()));
+                Err(why)
+            }
+        });
     }
 
     /// How the meeting with a child that has ended went: it may have said something at the last
@@ -223,10 +201,8 @@ impl Streams {
     fn drain(&mut self) {
         // More than a pipe can hold, in case somebody goes on writing.
         for _ in 0..256 {
-            let mut asked = [
-                Interest::in_reading(self.out.as_fd()),
-                Interest::in_reading(self.err.as_fd()),
-            ];
+            let mut asked =
+                [Interest::in_reading(self.out.as_fd()), Interest::in_reading(self.err.as_fd())];
             if sys::poll(&mut asked, Some(Instant::now())).is_err() {
                 break;
             }
@@ -260,14 +236,15 @@ enum Outcome {
 
 impl Outcome {
     fn expect(
-        to_child: LaneSender,
-        mut from_child: LaneReceiver,
+        lanes: Option<(LaneSender, LaneReceiver)>,
         arguments: Option<Vec<u8>>,
     ) -> std::io::Result<Self> {
-        let (LaneSender::Frames(_), Some(arguments)) = (&to_child, arguments) else {
+        let Some((mut to_child, mut from_child)) = lanes else {
+            return Ok(Outcome::Nothing);
+        };
+        let Some(arguments) = arguments else {
             return Ok(Outcome::Lane(to_child, from_child));
         };
-        let mut to_child = to_child;
         let pump = std::thread::Builder::new()
             .name("procession-lane".to_owned())
             .stack_size(256 * 1024)
@@ -291,11 +268,8 @@ impl Outcome {
             Outcome::Pumped(pump) => pump.join().unwrap_or((Said::Nothing, None, None)),
             Outcome::Nothing => (Said::Nothing, None, None),
         };
-        let report = report.and_then(|report| {
-            Decoder::new(&mut report.as_slice())
-                .section::<PanicReport>()
-                .ok()
-        });
+        let report = report
+            .and_then(|report| Decoder::new(&mut report.as_slice()).section::<PanicReport>().ok());
         (said, value, report)
     }
 }
@@ -306,16 +280,10 @@ fn hear(lane: &mut LaneReceiver, deadline: Option<Instant>) -> (Said, Option<Own
         Ok(message) => message,
         Err(Fault::Gone | Fault::TimedOut) => return (Said::Nothing, None),
         Err(Fault::NoRoom) => {
-            return (
-                Said::Undeliverable("no descriptor or memory is left for it".into()),
-                None,
-            );
+            return (Said::Undeliverable("no descriptor or memory is left for it".into()), None);
         }
         Err(Fault::Rubbish) => {
-            return (
-                Said::Rubbish("what it wrote over its lane makes no sense".into()),
-                None,
-            );
+            return (Said::Rubbish("what it wrote over its lane makes no sense".into()), None);
         }
     };
     let text = |body: &OwnedBody| {
@@ -328,6 +296,8 @@ fn hear(lane: &mut LaneReceiver, deadline: Option<Instant>) -> (Said, Option<Own
         Tag::Panicked => (Said::Panicked, None),
         Tag::Unencodable => (Said::Undeliverable(text(&body)), None),
         Tag::BadArguments => (Said::StartFailed(text(&body)), None),
-        Tag::Report | Tag::Poke => (Said::Rubbish("it sent what no worker sends".into()), None),
+        Tag::Report | Tag::Poke | Tag::Sync => {
+            (Said::Rubbish("it sent what no worker sends".into()), None)
+        }
     }
 }

@@ -42,9 +42,7 @@ pub(crate) struct End {
 static LIVING: Mutex<BTreeMap<u64, Weak<Life>>> = Mutex::new(BTreeMap::new());
 
 fn registered() -> MutexGuard<'static, BTreeMap<u64, Weak<Life>>> {
-    LIVING
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
+    LIVING.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// The children of this process that are not known to have ended, the oldest first.
@@ -60,30 +58,15 @@ impl Life {
         (id, number): (ProcessId, u64),
         watch: Arc<Pidfd>,
     ) -> Arc<Self> {
-        let state = State {
-            intent: Intent::None,
-            stop_asked: false,
-            control: None,
-            end: None,
-        };
+        let state = State { intent: Intent::None, stop_asked: false, control: None, end: None };
         let (state, ended) = (Mutex::new(state), Condvar::new());
-        let life = Arc::new(Life {
-            pid,
-            name,
-            id,
-            number,
-            watch,
-            state,
-            ended,
-        });
+        let life = Arc::new(Life { pid, name, id, number, watch, state, ended });
         registered().insert(number, Arc::downgrade(&life));
         life
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub(super) fn watch(&self) -> &Pidfd {
@@ -157,10 +140,7 @@ impl Life {
                 return Some(end.reason.clone());
             }
             state = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
-                None => self
-                    .ended
-                    .wait(state)
-                    .unwrap_or_else(|poisoned| poisoned.into_inner()),
+                None => self.ended.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner()),
                 Some(left) if left.is_zero() => return None,
                 Some(left) => {
                     let waited = self.ended.wait_timeout(state, left);

@@ -35,10 +35,7 @@ pub(crate) struct Tail(Arc<Mutex<VecDeque<u8>>>);
 
 impl Tail {
     fn add(&self, bytes: &[u8]) {
-        let mut kept = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut kept = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let bytes = &bytes[bytes.len().saturating_sub(KEPT)..];
         let over = (kept.len() + bytes.len()).saturating_sub(KEPT);
         kept.drain(..over);
@@ -47,10 +44,7 @@ impl Tail {
 
     /// The kept bytes as text, from the first whole line on.
     pub(crate) fn text(&self) -> String {
-        let kept = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let kept = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let bytes: Vec<u8> = kept.iter().copied().collect();
         drop(kept);
         let whole = match bytes.iter().position(|&byte| byte == b'\n') {
@@ -73,14 +67,7 @@ pub(super) struct Forward<R> {
 
 impl<R: Read + AsFd> Forward<R> {
     pub(super) fn new(from: Option<R>, stream: Stream, style: Style, tail: Tail) -> Self {
-        Forward {
-            from,
-            stream,
-            style,
-            tail,
-            line: Vec::new(),
-            unread: false,
-        }
+        Forward { from, stream, style, tail, line: Vec::new(), unread: false }
     }
 
     /// What to wait for; nothing once the stream has ended.
@@ -128,10 +115,7 @@ impl<R: Read + AsFd> Forward<R> {
             text.push('\n');
         }
         if let Style::Prefixed(prefix) = &self.style {
-            text = text
-                .split_inclusive('\n')
-                .flat_map(|line| [prefix, line])
-                .collect();
+            text = text.split_inclusive('\n').flat_map(|line| [prefix, line]).collect();
         }
         self.unread = !print(self.stream, &text);
     }

@@ -102,14 +102,7 @@ pub(crate) fn replace_stdin(descriptor: File) -> io::Result<File> {
 pub(crate) fn close_on_exec_from(first: u32) {
     // SAFETY: the call changes flags of descriptors and touches no memory. Where the kernel does
     // not have it, the descriptors keep their flags: a leak to grandchildren, not an error.
-    unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            first,
-            u32::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
-    };
+    unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
 }
 
 /// Removes a file and the directory it is alone in, and keeps a descriptor that stands for it.

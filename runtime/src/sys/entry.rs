@@ -31,10 +31,7 @@ pub(crate) unsafe fn run_later_constructors(
     arguments: *const *const c_char,
     environment: *const *const c_char,
 ) {
-    let mut array = Array {
-        ours: ours as usize,
-        later: &[],
-    };
+    let mut array = Array { ours: ours as usize, later: &[] };
     // SAFETY: the callback matches the declared type and `array` outlives the call.
     unsafe { libc::dl_iterate_phdr(Some(find_array), (&raw mut array).cast::<c_void>()) };
     for &constructor in array.later {
@@ -66,10 +63,7 @@ extern "C" fn find_array(
     // SAFETY: the loader vouches for the table of program headers and its length.
     let headers = unsafe { std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()) };
     let base = object.dlpi_addr as usize;
-    let Some(dynamic) = headers
-        .iter()
-        .find(|header| header.p_type == libc::PT_DYNAMIC)
-    else {
+    let Some(dynamic) = headers.iter().find(|header| header.p_type == libc::PT_DYNAMIC) else {
         return 0;
     };
     let mut entry = (base + dynamic.p_vaddr as usize) as *const [usize; 2];
@@ -92,10 +86,7 @@ extern "C" fn find_array(
     // SAFETY: the section says where the array is and how long; it stays mapped with the object.
     let all =
         unsafe { std::slice::from_raw_parts(start as *const usize, bytes / size_of::<usize>()) };
-    match all
-        .iter()
-        .position(|&constructor| constructor == array.ours)
-    {
+    match all.iter().position(|&constructor| constructor == array.ours) {
         Some(at) => {
             array.later = &all[at + 1..];
             1

@@ -12,12 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Build {
     /// The very file: device, inode, size, time of change in nanoseconds.
-    File {
-        device: u64,
-        inode: u64,
-        size: u64,
-        changed: i128,
-    },
+    File { device: u64, inode: u64, size: u64, changed: i128 },
     /// A file with these contents, wherever it lies.
     Contents { size: u64, digest: u64 },
 }
@@ -47,10 +42,7 @@ pub(crate) fn build_of(path: &Path) -> io::Result<Build> {
     loop {
         let block = file.fill_buf()?;
         if block.is_empty() {
-            return Ok(Build::Contents {
-                size,
-                digest: digest.finish(),
-            });
+            return Ok(Build::Contents { size, digest: digest.finish() });
         }
         digest.write(block);
         size += block.len() as u64;
@@ -75,10 +67,7 @@ pub(crate) fn runs_own_program() -> Result<(), PathBuf> {
 /// The file that is mapped at an address of this process.
 fn mapped_at(address: usize) -> Option<PathBuf> {
     let mut maps = String::new();
-    File::open("/proc/self/maps")
-        .ok()?
-        .read_to_string(&mut maps)
-        .ok()?;
+    File::open("/proc/self/maps").ok()?.read_to_string(&mut maps).ok()?;
     maps.lines().find_map(|line| {
         let (range, rest) = line.split_once(' ')?;
         let (start, end) = range.split_once('-')?;

@@ -8,9 +8,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// memory and the program's own code do not count, so the bound means what a user expects of it.
 pub(crate) fn limit_memory(bytes: u64) -> io::Result<()> {
     let hard = getrlimit(Resource::Data).maximum;
-    let limit = Rlimit {
-        current: Some(hard.map_or(bytes, |hard| hard.min(bytes))),
-        maximum: hard,
-    };
+    let limit = Rlimit { current: Some(hard.map_or(bytes, |hard| hard.min(bytes))), maximum: hard };
     Ok(setrlimit(Resource::Data, limit)?)
 }

@@ -14,10 +14,7 @@ pub(crate) struct Interest<'a> {
 
 impl<'a> Interest<'a> {
     pub(crate) fn in_reading(descriptor: Option<BorrowedFd<'a>>) -> Self {
-        Interest {
-            descriptor,
-            ready: false,
-        }
+        Interest { descriptor, ready: false }
     }
 }
 
@@ -35,13 +32,8 @@ pub(crate) fn poll(interests: &mut [Interest<'_>], deadline: Option<Instant>) ->
             other => other?,
         };
         let mut answers = waiting.iter();
-        for interest in interests
-            .iter_mut()
-            .filter(|interest| interest.descriptor.is_some())
-        {
-            interest.ready = answers
-                .next()
-                .is_some_and(|answer| !answer.revents().is_empty());
+        for interest in interests.iter_mut().filter(|interest| interest.descriptor.is_some()) {
+            interest.ready = answers.next().is_some_and(|answer| !answer.revents().is_empty());
         }
         return Ok(());
     }

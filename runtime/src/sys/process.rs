@@ -27,10 +27,8 @@ pub(crate) enum Ended {
 impl Pidfd {
     /// Holds a child that was started just now and that nobody has reaped.
     pub(crate) fn open(pid: u32) -> io::Result<Self> {
-        let pid = i32::try_from(pid)
-            .ok()
-            .and_then(Pid::from_raw)
-            .ok_or(io::ErrorKind::InvalidInput)?;
+        let pid =
+            i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
         let descriptor = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
         Ok(Pidfd { descriptor, pid })
     }
@@ -65,18 +63,10 @@ impl Pidfd {
                 return (Ended::Unknown, None);
             }
         }
-        let peak = u64::try_from(usage.ru_maxrss)
-            .ok()
-            .map(|kilobytes| kilobytes * 1024);
+        let peak = u64::try_from(usage.ru_maxrss).ok().map(|kilobytes| kilobytes * 1024);
         if libc::WIFSIGNALED(status) {
             let signal = libc::WTERMSIG(status);
-            return (
-                Ended::Signaled {
-                    signal,
-                    core_dumped: libc::WCOREDUMP(status),
-                },
-                peak,
-            );
+            return (Ended::Signaled { signal, core_dumped: libc::WCOREDUMP(status) }, peak);
         }
         (Ended::Exited(libc::WEXITSTATUS(status)), peak)
     }

@@ -86,11 +86,7 @@ impl Server {
 
     /// What the child connects to.
     pub(crate) fn name(&self) -> String {
-        format!(
-            "/proc/{}/fd/{}",
-            std::process::id(),
-            self.socket.as_raw_fd()
-        )
+        format!("/proc/{}/fd/{}", std::process::id(), self.socket.as_raw_fd())
     }
 
     /// Takes the hello of a child that has sent it.
@@ -116,10 +112,7 @@ fn check(directory: &Path) -> io::Result<()> {
         ));
     }
     if directory.to_str().is_none() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "its path is not UTF-8",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "its path is not UTF-8"));
     }
     match std::fs::metadata(directory)?.is_dir() {
         true => Ok(()),
@@ -162,13 +155,7 @@ impl Greeting {
         let connected = IpcSender::<Hello>::connect(server.to_owned());
         let hello = connected.map_err(|error| format!("connecting to `{server}`: {error}"))?;
         let (control, receiver) = ipc::channel().map_err(|error| format!("a channel: {error}"))?;
-        let sent = hello.send(Hello {
-            nonce,
-            pid: std::process::id(),
-            build,
-            table,
-            control,
-        });
+        let sent = hello.send(Hello { nonce, pid: std::process::id(), build, table, control });
         sent.map_err(|error| format!("the hello: {error}"))?;
         Ok(Greeting { control: receiver })
     }

@@ -65,20 +65,12 @@ enum Piece<'a> {
 impl<'a> Encoder<'a> {
     /// An empty row that may grow to `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        Encoder {
-            pieces: Vec::new(),
-            len: 0,
-            limit,
-        }
+        Encoder { pieces: Vec::new(), len: 0, limit }
     }
 
     /// A row that was written before.
     pub(crate) fn of_row(row: &'a [u8]) -> Self {
-        Encoder {
-            pieces: vec![Piece::Borrowed(row)],
-            len: row.len(),
-            limit: row.len(),
-        }
+        Encoder { pieces: vec![Piece::Borrowed(row)], len: row.len(), limit: row.len() }
     }
 
     /// Adds one value.
@@ -103,10 +95,7 @@ impl<'a> Encoder<'a> {
                 return Err(EncodeError::TooLarge { limit });
             }
             let type_name = std::any::type_name::<T>();
-            return Err(EncodeError::Refused {
-                type_name,
-                text: why_not_encoded(value, error),
-            });
+            return Err(EncodeError::Refused { type_name, text: why_not_encoded(value, error) });
         }
         let len = tail.len() - start - PREFIX;
         tail[start..start + PREFIX].copy_from_slice(&(len as u64).to_le_bytes());
@@ -200,10 +189,7 @@ impl<'a> Decoder<'a> {
     /// If the section is not a `T`.
     pub fn section<T: DeserializeOwned + 'static>(&mut self) -> Result<T, DecodeError> {
         let prefix = self.bytes::<T>(PREFIX)?;
-        let len = prefix
-            .try_into()
-            .map(u64::from_le_bytes)
-            .unwrap_or(u64::MAX);
+        let len = prefix.try_into().map(u64::from_le_bytes).unwrap_or(u64::MAX);
         let bytes = self.bytes::<T>(usize::try_from(len).unwrap_or(usize::MAX))?;
         let bytes = match from_bytes::<T>(bytes) {
             Ok(value) => return value,
@@ -211,10 +197,7 @@ impl<'a> Decoder<'a> {
         };
         match postcard::take_from_bytes::<T>(&bytes) {
             Ok((value, [])) => Ok(value),
-            Ok((_, rest)) => Err(DecodeError::of::<T>(format!(
-                "{} bytes too many",
-                rest.len()
-            ))),
+            Ok((_, rest)) => Err(DecodeError::of::<T>(format!("{} bytes too many", rest.len()))),
             Err(error) => Err(DecodeError::of::<T>(why_not_decoded::<T>(&bytes, error))),
         }
     }
@@ -240,18 +223,13 @@ impl<'a> Decoder<'a> {
 
 impl fmt::Debug for Decoder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decoder")
-            .field("left", &self.source.left())
-            .finish()
+        f.debug_struct("Decoder").field("left", &self.source.left()).finish()
     }
 }
 
 impl DecodeError {
     fn of<T>(text: String) -> Self {
-        DecodeError {
-            type_name: std::any::type_name::<T>(),
-            text,
-        }
+        DecodeError { type_name: std::any::type_name::<T>(), text }
     }
 }
 
@@ -332,9 +310,7 @@ impl Flavor for Nowhere {
 }
 
 fn why_not_encoded<T: Serialize>(value: &T, error: postcard::Error) -> String {
-    let mut nowhere = postcard::Serializer {
-        output: Nowhere(PhantomData),
-    };
+    let mut nowhere = postcard::Serializer { output: Nowhere(PhantomData) };
     let mut erased = <dyn erased_serde::Serializer>::erase(&mut nowhere);
     let visited = (value as &dyn erased_serde::Serialize).erased_serialize(&mut erased);
     match (visited, error) {

@@ -16,7 +16,7 @@ use super::codec::{Decoder, Encoder, Source};
 use super::frames::{self, FrameError};
 use super::region::Region;
 use super::ring::{Consumer, PopError, Producer, PushError};
-pub(crate) use carriers::{Carrier, ChildEnds, ParentEnds, Reports, connect};
+pub(crate) use carriers::{Carrier, ChildEnds, Closer, ParentEnds, Reports, connect};
 use pool::{Known, Pool, Spill};
 
 /// What a message is.
@@ -35,6 +35,8 @@ pub(crate) enum Tag {
     Report = 5,
     /// Nothing: it only wakes the reader.
     Poke = 6,
+    /// Asks for an answer, or is one.
+    Sync = 7,
 }
 
 /// Set in a tag where the frame only says in which region the message lies.
@@ -49,6 +51,7 @@ impl Tag {
             4 => Tag::Panicked,
             5 => Tag::Report,
             6 => Tag::Poke,
+            7 => Tag::Sync,
             _ => return Err(Fault::Rubbish),
         })
     }
@@ -104,11 +107,7 @@ impl From<PeerGone> for Fault {
 
 /// The end of a lane that sends.
 pub(crate) enum LaneSender {
-    Ring {
-        ring: Producer,
-        pool: Pool,
-        spills: IpcSender<Spill>,
-    },
+    Ring { ring: Producer, pool: Pool, spills: IpcSender<Spill> },
     Frames(IpcBytesSender),
 }
 
@@ -165,11 +164,7 @@ pub(crate) struct LaneReceiver {
 }
 
 enum Receiving {
-    Ring {
-        ring: Consumer,
-        known: Known,
-        spills: IpcReceiver<Spill>,
-    },
+    Ring { ring: Consumer, known: Known, spills: IpcReceiver<Spill> },
     Frames(IpcBytesReceiver),
 }
 
@@ -189,12 +184,7 @@ pub(crate) enum Body<'a> {
 
 impl LaneReceiver {
     fn new(carrier: Receiving, limit: usize) -> Self {
-        LaneReceiver {
-            carrier,
-            limit,
-            buffer: Vec::new(),
-            report: None,
-        }
+        LaneReceiver { carrier, limit, buffer: Vec::new(), report: None }
     }
 
     /// Changes the most bytes that a message may have.
@@ -215,24 +205,19 @@ impl LaneReceiver {
             Receiving::Ring { ring, .. } => ring.pop(buffer, deadline)?,
             Receiving::Frames(receiver) => {
                 let report = &mut self.report;
-                frames::receive(receiver, self.limit, buffer, |tag, body| {
-                    match Tag::of(tag) {
-                        Ok(Tag::Report) => {
-                            *report = Some(body.to_vec());
-                            Ok(())
-                        }
-                        Ok(Tag::Poke) => Err(FrameError::Gone),
-                        _ => Err(FrameError::Rubbish),
+                frames::receive(receiver, self.limit, buffer, |tag, body| match Tag::of(tag) {
+                    Ok(Tag::Report) => {
+                        *report = Some(body.to_vec());
+                        Ok(())
                     }
+                    Ok(Tag::Poke) => Err(FrameError::Gone),
+                    _ => Err(FrameError::Rubbish),
                 })?
             }
         };
         let tagged = Tag::of(tag & !SPILLED)?;
         if tag & SPILLED == 0 {
-            return Ok(Message {
-                tag: tagged,
-                body: Body::Bytes(buffer),
-            });
+            return Ok(Message { tag: tagged, body: Body::Bytes(buffer) });
         }
         let Receiving::Ring { known, spills, .. } = &mut self.carrier else {
             return Err(Fault::Rubbish);
@@ -241,10 +226,7 @@ impl LaneReceiver {
         if len > self.limit {
             return Err(Fault::Rubbish);
         }
-        Ok(Message {
-            tag: tagged,
-            body: Body::Region(region, len),
-        })
+        Ok(Message { tag: tagged, body: Body::Region(region, len) })
     }
 }
 
@@ -253,11 +235,9 @@ impl Body<'_> {
     pub(crate) fn decode<R>(&self, read: impl FnOnce(Decoder<'_>) -> R) -> R {
         match self {
             Body::Bytes(bytes) => read(Decoder::new(&mut &bytes[..])),
-            Body::Region(region, len) => read(Decoder::new(&mut InRegion {
-                region,
-                at: 0,
-                end: *len,
-            })),
+            Body::Region(region, len) => {
+                read(Decoder::new(&mut InRegion { region, at: 0, end: *len }))
+            }
         }
     }
 

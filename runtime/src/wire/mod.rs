@@ -20,7 +20,7 @@ pub(crate) use bootstrap::{
 };
 pub use codec::{DecodeError, Decoder, EncodeError, Encoder};
 pub(crate) use lane::{
-    Carrier, ChildEnds, Fault, LaneReceiver, LaneSender, OwnedBody, ParentEnds, Reports, Tag,
-    connect,
+    Carrier, ChildEnds, Closer, Fault, LaneReceiver, LaneSender, OwnedBody, ParentEnds, Reports,
+    Tag, connect,
 };
 pub(crate) use variable::{VARIABLE, Variable};

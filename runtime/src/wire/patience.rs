@@ -21,10 +21,7 @@ pub(crate) struct Patience {
 
 impl Patience {
     pub(crate) const fn new() -> Self {
-        Patience {
-            credit: 1,
-            slept: 0,
-        }
+        Patience { credit: 1, slept: 0 }
     }
 
     /// Looks until `done` says so, while that is likely to pay. Whether it did.

@@ -61,11 +61,7 @@ impl Region {
     pub(crate) fn of(memory: IpcSharedMemory) -> Self {
         let bytes: &[u8] = &memory;
         let (start, len) = (NonNull::from(bytes).cast::<u8>(), bytes.len());
-        Region {
-            start,
-            len,
-            memory: Held(memory),
-        }
+        Region { start, len, memory: Held(memory) }
     }
 
     /// Gives the memory back to the system until it is written.
@@ -98,10 +94,7 @@ impl Region {
         // SAFETY: the range was just checked to be within the mapping.
         let to = unsafe { self.start.add(at) };
         // SAFETY: both ranges are valid, and a slice of ours does not overlap a shared mapping.
-        unsafe {
-            to.as_ptr()
-                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
-        };
+        unsafe { to.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
     }
 
     /// Copies bytes out and appends them to a buffer.

@@ -26,15 +26,7 @@ pub(crate) struct Variable {
 impl Variable {
     /// As the variable's value.
     pub(crate) fn format(&self) -> String {
-        let Variable {
-            parent,
-            in_init,
-            by_contents,
-            depth,
-            greeting,
-            nonce,
-            server,
-        } = self;
+        let Variable { parent, in_init, by_contents, depth, greeting, nonce, server } = self;
         let (in_init, by_contents) = (u8::from(*in_init), u8::from(*by_contents));
         format!("1:{parent}:{in_init}:{by_contents}:{depth}:{greeting}:{nonce:032x}:{server}")
     }

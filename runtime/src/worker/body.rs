@@ -6,25 +6,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::context::{Worker, become_worker};
 use super::{control, panic};
-use crate::registry::{Answer, Entry, SETUPS};
+use crate::registry::{Answer, Entry, SETUPS, Work};
 use crate::sys;
 use crate::wire::{Bootstrap, Fault, Greeting, LaneReceiver, LaneSender, Tag};
 
 /// Works, and says with which code to leave.
 pub(super) fn work(greeting: Greeting) -> i32 {
     // A parent that never says the first word is gone, or has given this child up.
-    let Ok((bootstrap, control)) = greeting.begin() else {
-        sys::die_at_once()
-    };
-    let Bootstrap {
-        entry,
-        name,
-        id,
-        parent,
-        memory_limit,
-        max_message,
-        ends,
-    } = bootstrap;
+    let Ok((bootstrap, control)) = greeting.begin() else { sys::die_at_once() };
+    let Bootstrap { entry, name, id, parent, memory_limit, max_message, ends } = bootstrap;
     sys::set_process_name(&name);
     // SAFETY: this is the initial thread, and no other was started.
     unsafe { sys::report_stack_overflow(&name) };
@@ -42,10 +32,7 @@ pub(super) fn work(greeting: Greeting) -> i32 {
         }
     }
     let Some(entry) = Entry::at(entry) else {
-        return told(
-            outcome.send_text(Tag::BadArguments, "it has no such function"),
-            1,
-        );
+        return told(outcome.send_text(Tag::BadArguments, "it has no such function"), 1);
     };
     let ended = catch_unwind(AssertUnwindSafe(|| {
         SETUPS.iter().for_each(|set_up| set_up());
@@ -71,13 +58,17 @@ fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, outcome: &mut LaneS
     // Never dropped: the process ends after this, and a function that has closed all descriptors
     // would make that a panic.
     let mut arguments = ManuallyDrop::new(arguments);
+    let call = match entry.work() {
+        Work::Call(call) => call,
+        Work::Converse(converse) => {
+            converse(&mut arguments, outcome);
+            return 0;
+        }
+    };
     let message = match arguments.receive(None) {
         Ok(message) if message.tag == Tag::Value => message,
         Ok(_) | Err(Fault::Rubbish | Fault::TimedOut) => {
-            return told(
-                outcome.send_text(Tag::BadArguments, "its arguments are rubbish"),
-                1,
-            );
+            return told(outcome.send_text(Tag::BadArguments, "its arguments are rubbish"), 1);
         }
         Err(Fault::NoRoom) => {
             let why = "there is no descriptor or memory for its arguments";
@@ -87,7 +78,7 @@ fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, outcome: &mut LaneS
     };
     let mut code = 0;
     message.body.decode(|mut row| {
-        (entry.run())(&mut row, limit, &mut |answer| {
+        call(&mut row, limit, &mut |answer| {
             // As above: printed before the end is known.
             let _ = std::io::stdout().flush();
             code = match answer {

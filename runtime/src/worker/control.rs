@@ -13,10 +13,7 @@ pub(crate) struct StopFlag {
     changed: Condvar,
 }
 
-static STOP: StopFlag = StopFlag {
-    asked: Mutex::new(false),
-    changed: Condvar::new(),
-};
+static STOP: StopFlag = StopFlag { asked: Mutex::new(false), changed: Condvar::new() };
 
 /// This process's flag. Nobody ever raises it where there is no parent to ask.
 pub(crate) fn stop_flag() -> &'static StopFlag {
@@ -25,9 +22,7 @@ pub(crate) fn stop_flag() -> &'static StopFlag {
 
 impl StopFlag {
     fn lock(&self) -> MutexGuard<'_, bool> {
-        self.asked
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.asked.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn raise(&self) {
@@ -51,10 +46,7 @@ impl StopFlag {
                     let waited = self.changed.wait_timeout(asked, left);
                     waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0
                 }
-                None => self
-                    .changed
-                    .wait(asked)
-                    .unwrap_or_else(|poisoned| poisoned.into_inner()),
+                None => self.changed.wait(asked).unwrap_or_else(|poisoned| poisoned.into_inner()),
             };
         }
         *asked

@@ -16,9 +16,7 @@ thread_local! {
 
 /// Where reports go from now on.
 pub(super) fn report_to(reports: Reports) {
-    *REPORTS
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(reports);
+    *REPORTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(reports);
 }
 
 /// Installs the hook in front of the one that is there. Called before and after the user's
@@ -60,10 +58,8 @@ fn report(info: &PanicHookInfo<'_>) {
 }
 
 /// What `core` says where a panic may not unwind.
-const SECOND: [&str; 2] = [
-    "panic in a destructor during cleanup",
-    "panic in a function that cannot unwind",
-];
+const SECOND: [&str; 2] =
+    ["panic in a destructor during cleanup", "panic in a function that cannot unwind"];
 
 fn describe(info: &PanicHookInfo<'_>) -> PanicReport {
     let backtrace = Backtrace::capture();
@@ -94,10 +90,7 @@ fn cut(report: &mut PanicReport, longest: usize) {
     let mut left = longest;
     for text in texts.into_iter().flatten() {
         if text.len() > left {
-            let at = (0..=left)
-                .rev()
-                .find(|&at| text.is_char_boundary(at))
-                .unwrap_or(0);
+            let at = (0..=left).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
             text.truncate(at);
             text.push_str(" [...]");
         }

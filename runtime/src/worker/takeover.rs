@@ -125,14 +125,8 @@ fn take_over(call: &Variable) -> ! {
 
 /// Says hello, and through the greeting that it has.
 fn greet(call: &Variable) -> Greeting {
-    let Some(mut greeting) = sys::take_inherited(call.greeting) else {
-        sys::die_at_once()
-    };
-    let build = if call.by_contents {
-        sys::build_of(sys::own_program())
-    } else {
-        sys::own_build()
-    };
+    let Some(mut greeting) = sys::take_inherited(call.greeting) else { sys::die_at_once() };
+    let build = if call.by_contents { sys::build_of(sys::own_program()) } else { sys::own_build() };
     let hello = build
         .map_err(|error| format!("reading its own program: {error}"))
         .and_then(|own| Greeting::send(&call.server, call.nonce, own, registry::digest()));

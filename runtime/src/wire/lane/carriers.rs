@@ -47,15 +47,8 @@ pub(crate) struct ParentEnds {
 /// The child's side of a connection, as it is sent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ChildEnds {
-    Ring {
-        memory: IpcSharedMemory,
-        spills_in: IpcReceiver<Spill>,
-        spills_out: IpcSender<Spill>,
-    },
-    Frames {
-        from_parent: IpcBytesReceiver,
-        to_parent: IpcBytesSender,
-    },
+    Ring { memory: IpcSharedMemory, spills_in: IpcReceiver<Spill>, spills_out: IpcSender<Spill> },
+    Frames { from_parent: IpcBytesReceiver, to_parent: IpcBytesSender },
 }
 
 /// Makes a connection over which messages of up to `limit` bytes travel.
@@ -78,14 +71,7 @@ pub(crate) fn connect(carrier: Carrier, limit: usize) -> Result<(ParentEnds, Chi
                 reports: Reports::Slots { region, turn: 0 },
                 closer,
             };
-            Ok((
-                ends,
-                ChildEnds::Ring {
-                    memory,
-                    spills_in,
-                    spills_out,
-                },
-            ))
+            Ok((ends, ChildEnds::Ring { memory, spills_in, spills_out }))
         }
         Carrier::Frames => {
             let (to_child, from_parent) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
@@ -96,13 +82,7 @@ pub(crate) fn connect(carrier: Carrier, limit: usize) -> Result<(ParentEnds, Chi
                 reports: Reports::InLane(to_parent.clone()),
                 closer: Closer::Poke(Mutex::new(to_parent.clone())),
             };
-            Ok((
-                ends,
-                ChildEnds::Frames {
-                    from_parent,
-                    to_parent,
-                },
-            ))
+            Ok((ends, ChildEnds::Frames { from_parent, to_parent }))
         }
     }
 }
@@ -111,24 +91,13 @@ impl ChildEnds {
     /// Opens the child's side.
     pub(crate) fn open(self, limit: usize) -> (LaneReceiver, LaneSender, Reports) {
         match self {
-            ChildEnds::Ring {
-                memory,
-                spills_in,
-                spills_out,
-            } => {
+            ChildEnds::Ring { memory, spills_in, spills_out } => {
                 let region = Arc::new(Region::of(memory));
                 let (to_child, to_parent) = rings(&region);
                 let reports = Reports::Slots { region, turn: 0 };
-                (
-                    receiving(to_child, spills_in, limit),
-                    sending(to_parent, spills_out),
-                    reports,
-                )
+                (receiving(to_child, spills_in, limit), sending(to_parent, spills_out), reports)
             }
-            ChildEnds::Frames {
-                from_parent,
-                to_parent,
-            } => (
+            ChildEnds::Frames { from_parent, to_parent } => (
                 LaneReceiver::new(Receiving::Frames(from_parent), limit),
                 LaneSender::Frames(to_parent.clone()),
                 Reports::InLane(to_parent),
@@ -143,23 +112,12 @@ fn rings(region: &Arc<Region>) -> (Shared, Shared) {
 }
 
 fn sending(ring: Shared, spills: IpcSender<Spill>) -> LaneSender {
-    LaneSender::Ring {
-        ring: Producer::new(ring),
-        pool: Pool::default(),
-        spills,
-    }
+    LaneSender::Ring { ring: Producer::new(ring), pool: Pool::default(), spills }
 }
 
 fn receiving(ring: Shared, spills: IpcReceiver<Spill>, limit: usize) -> LaneReceiver {
     let ring = Consumer::new(ring);
-    LaneReceiver::new(
-        Receiving::Ring {
-            ring,
-            known: Known::default(),
-            spills,
-        },
-        limit,
-    )
+    LaneReceiver::new(Receiving::Ring { ring, known: Known::default(), spills }, limit)
 }
 
 /// Wakes whoever waits for a child that is dead.
@@ -229,9 +187,7 @@ impl Reports {
         let Reports::Slots { region, .. } = self else {
             return None;
         };
-        let turn = u32::try_from(region.read_word(TURN))
-            .ok()
-            .filter(|&turn| turn > 0)?;
+        let turn = u32::try_from(region.read_word(TURN)).ok().filter(|&turn| turn > 0)?;
         let len = usize::try_from(region.read_word(slot(turn))).ok()?;
         let mut report = Vec::new();
         (len <= Self::LONGEST).then(|| region.read(slot(turn) + 8, len, &mut report))?;

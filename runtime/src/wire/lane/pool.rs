@@ -83,10 +83,7 @@ impl Pool {
         let mut owned = self.regions.remove(at);
         // Any position of a frame that begins here and ends later will do.
         owned.busy_until = ring.position() + 1;
-        let loan = Loan {
-            number: owned.number,
-            region: Arc::clone(&owned.region),
-        };
+        let loan = Loan { number: owned.number, region: Arc::clone(&owned.region) };
         self.regions.push(owned);
         Ok(loan)
     }
@@ -114,19 +111,8 @@ impl Pool {
         let region = Region::zeroed(roomy(len)).map_err(|_| Fault::NoRoom)?;
         self.numbers += 1;
         let number = self.numbers;
-        announce(
-            spills,
-            Spill {
-                number,
-                forget,
-                memory: region.memory().clone(),
-            },
-        )?;
-        self.regions.push(Owned {
-            number,
-            region: Arc::new(region),
-            busy_until: 0,
-        });
+        announce(spills, Spill { number, forget, memory: region.memory().clone() })?;
+        self.regions.push(Owned { number, region: Arc::new(region), busy_until: 0 });
         Ok(())
     }
 }
@@ -154,10 +140,7 @@ impl Known {
         let place: &[u8; 16] = place.try_into().map_err(|_| Fault::Rubbish)?;
         let [a, b, c, d, ..] = *place;
         let number = u32::from_le_bytes([a, b, c, d]);
-        let len = place[8..]
-            .try_into()
-            .map(u64::from_le_bytes)
-            .map_err(|_| Fault::Rubbish)?;
+        let len = place[8..].try_into().map(u64::from_le_bytes).map_err(|_| Fault::Rubbish)?;
         let len = usize::try_from(len).map_err(|_| Fault::Rubbish)?;
         while !self.0.contains_key(&number) {
             // It was sent before the frame was published, so it is there, or the peer lies.
@@ -165,8 +148,7 @@ impl Known {
             if let Some(forgotten) = spill.forget {
                 self.0.remove(&forgotten);
             }
-            self.0
-                .insert(spill.number, Arc::new(Region::of(spill.memory)));
+            self.0.insert(spill.number, Arc::new(Region::of(spill.memory)));
         }
         let region = self.0.get(&number).ok_or(Fault::Rubbish)?;
         if len > region.len() {

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 #[cfg(not(loom))]
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 #[cfg(loom)]
-use loom::sync::atomic::Ordering::{Relaxed, SeqCst};
+use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::{HEADER, Shared, Violation, footprint};
 use crate::wire::patience::Patience;
@@ -41,13 +41,7 @@ pub(crate) struct Consumer {
 
 impl Consumer {
     pub(crate) fn new(shared: Shared) -> Self {
-        Consumer {
-            shared,
-            taken: 0,
-            released: 0,
-            seen: 0,
-            patience: Patience::new(),
-        }
+        Consumer { shared, taken: 0, released: 0, seen: 0, patience: Patience::new() }
     }
 
     /// Takes the next frame if there is one: its bytes into the buffer, its tag as the answer.
@@ -62,9 +56,7 @@ impl Consumer {
             return Err(Violation);
         }
         into.clear();
-        self.shared
-            .data
-            .read(self.taken + HEADER, len as usize, into);
+        self.shared.data.read(self.taken + HEADER, len as usize, into);
         self.taken += footprint(len);
         Ok(Some(tag))
     }
@@ -93,16 +85,12 @@ impl Consumer {
         }
         self.released = self.taken;
         let control = self.shared.control();
-        control.done.0.store(self.taken, SeqCst);
+        control.done.0.store(self.taken, Release);
         if control.writer.0.is_armed() {
             // The writer's position may be newer than what was seen, so its need is held against
             // the least room there can be.
-            let written = control.written.0.load(SeqCst);
-            let room = self
-                .shared
-                .data
-                .capacity()
-                .saturating_sub(written.wrapping_sub(self.taken));
+            let written = control.written.0.load(Acquire);
+            let room = self.shared.data.capacity().saturating_sub(written.wrapping_sub(self.taken));
             if room >= control.need.load(Relaxed) {
                 control.writer.0.toll();
             }
@@ -112,7 +100,7 @@ impl Consumer {
     /// Looks whether there is more. The answer is checked: it never goes back, never further than
     /// the ring is long, and stays aligned.
     fn look(&mut self) -> Result<bool, Violation> {
-        let written = self.shared.control().written.0.load(SeqCst);
+        let written = self.shared.control().written.0.load(Acquire);
         if written == self.seen {
             return Ok(false);
         }
@@ -128,7 +116,7 @@ impl Consumer {
     fn wait(&mut self, deadline: Option<Instant>) -> Result<(), PopError> {
         let shared = self.shared.clone();
         let seen = self.seen;
-        let news = || shared.control().written.0.load(SeqCst) != seen || shared.is_closed();
+        let news = || shared.control().written.0.load(Acquire) != seen || shared.is_closed();
         #[cfg(not(loom))]
         if self.patience.look(news) && !shared.is_closed() {
             return Ok(());
@@ -139,11 +127,7 @@ impl Consumer {
             bell.disarm();
             // What was published before the death was noticed is still to be had.
             let closed = shared.is_closed() && !self.look()?;
-            return if closed {
-                Err(PopError::Closed)
-            } else {
-                Ok(())
-            };
+            return if closed { Err(PopError::Closed) } else { Ok(()) };
         }
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {

@@ -3,14 +3,22 @@
 #[cfg(not(loom))]
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst},
+    atomic::{
+        AtomicBool, AtomicU32, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release, SeqCst},
+        fence,
+    },
 };
 use std::time::Duration;
 
 #[cfg(loom)]
 use loom::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst},
+    atomic::{
+        AtomicBool, AtomicU32, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release, SeqCst},
+        fence,
+    },
 };
 
 use super::data::Data;
@@ -48,22 +56,24 @@ pub(super) struct Bell {
 impl Bell {
     /// Says that the caller is about to sleep. It looks once more after this.
     pub(super) fn arm(&self) {
-        self.armed.store(1, SeqCst);
+        self.armed.store(1, Relaxed);
+        fence(SeqCst);
     }
 
     /// Says that the caller does not sleep after all.
     pub(super) fn disarm(&self) {
-        self.armed.store(0, SeqCst);
+        self.armed.store(0, Relaxed);
     }
 
     /// Whether somebody sleeps, or is about to. Asked after publishing.
     pub(super) fn is_armed(&self) -> bool {
-        self.armed.load(SeqCst) == 1
+        fence(SeqCst);
+        self.armed.load(Relaxed) == 1
     }
 
     /// Wakes whoever sleeps.
     pub(super) fn toll(&self) {
-        self.armed.store(0, SeqCst);
+        self.armed.store(0, Relaxed);
         self.wake();
     }
 
@@ -80,23 +90,15 @@ impl Bell {
     /// What the kernel does: compare and go to sleep as one step.
     #[cfg(loom)]
     pub(super) fn sleep(&self, limit: Option<Duration>) {
-        let kernel = self
-            .kernel
-            .0
-            .lock()
-            .expect("no model thread panics while it holds this");
-        if limit.is_none() && self.armed.load(SeqCst) == 1 {
+        let kernel = self.kernel.0.lock().expect("no model thread panics while it holds this");
+        if limit.is_none() && self.armed.load(Relaxed) == 1 {
             drop(self.kernel.1.wait(kernel).expect("as above"));
         }
     }
 
     #[cfg(loom)]
     fn wake(&self) {
-        let _kernel = self
-            .kernel
-            .0
-            .lock()
-            .expect("no model thread panics while it holds this");
+        let _kernel = self.kernel.0.lock().expect("no model thread panics while it holds this");
         self.kernel.1.notify_all();
     }
 }
@@ -171,12 +173,13 @@ impl Shared {
 
     /// Says that the other side is dead, and wakes whoever waits for it on this side.
     pub(crate) fn close(&self) {
-        self.gone.store(true, SeqCst);
+        self.gone.store(true, Release);
+        fence(SeqCst);
         self.control().reader.0.toll();
         self.control().writer.0.toll();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.gone.load(SeqCst)
+        self.gone.load(Acquire)
     }
 }

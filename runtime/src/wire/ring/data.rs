@@ -23,11 +23,7 @@ mod mapped {
     impl Data {
         pub(crate) fn in_region(region: &Arc<Region>, stretch: Range<usize>) -> Self {
             assert!(stretch.len().is_power_of_two() && stretch.end <= region.len());
-            Data {
-                region: Arc::clone(region),
-                start: stretch.start,
-                capacity: stretch.len(),
-            }
+            Data { region: Arc::clone(region), start: stretch.start, capacity: stretch.len() }
         }
 
         pub(crate) fn capacity(&self) -> u64 {
@@ -79,9 +75,7 @@ mod model {
 
     impl Data {
         pub(crate) fn model(capacity: usize) -> Self {
-            Data(Arc::new(
-                (0..capacity).map(|_| UnsafeCell::new(0)).collect(),
-            ))
+            Data(Arc::new((0..capacity).map(|_| UnsafeCell::new(0)).collect()))
         }
 
         pub(crate) fn capacity(&self) -> u64 {

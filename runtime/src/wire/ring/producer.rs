@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 #[cfg(not(loom))]
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 #[cfg(loom)]
-use loom::sync::atomic::Ordering::{Relaxed, SeqCst};
+use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::{HEADER, Shared, Violation, footprint};
 use crate::wire::patience::Patience;
@@ -39,12 +39,7 @@ pub(crate) struct Producer {
 
 impl Producer {
     pub(crate) fn new(shared: Shared) -> Self {
-        Producer {
-            shared,
-            written: 0,
-            done: 0,
-            patience: Patience::new(),
-        }
+        Producer { shared, written: 0, done: 0, patience: Patience::new() }
     }
 
     /// The longest frame that goes into the ring itself: what is longer would leave too little
@@ -60,7 +55,7 @@ impl Producer {
 
     /// Up to where the reader is done.
     pub(crate) fn done(&mut self) -> Result<u64, Violation> {
-        let done = self.shared.control().done.0.load(SeqCst);
+        let done = self.shared.control().done.0.load(Acquire);
         if done < self.done || done > self.written || done % 8 != 0 {
             return Err(Violation);
         }
@@ -85,12 +80,7 @@ impl Producer {
             return Err(PushError::Closed);
         }
         let header = (u64::from(tag) << 32 | len as u64).to_le_bytes();
-        self.shared.data.write(self.written, &header);
-        let mut at = self.written + HEADER;
-        for piece in pieces {
-            self.shared.data.write(at, piece);
-            at += piece.len() as u64;
-        }
+        self.lay_down(&header, pieces);
         self.publish(size);
         let reader = &self.shared.control().reader.0;
         if reader.is_armed() {
@@ -107,10 +97,16 @@ impl Producer {
     ) -> Result<(), PushError> {
         // It is done that far when there is this much room.
         let size = self.shared.data.capacity() - (self.written - position.min(self.written));
-        if self.fits(size)? {
-            Ok(())
-        } else {
-            self.wait(size, deadline)
+        if self.fits(size)? { Ok(()) } else { self.wait(size, deadline) }
+    }
+
+    /// Writes the bytes of a frame, which nobody sees yet.
+    pub(super) fn lay_down<'a>(&self, header: &[u8], pieces: impl Iterator<Item = &'a [u8]>) {
+        self.shared.data.write(self.written, header);
+        let mut at = self.written + HEADER;
+        for piece in pieces {
+            self.shared.data.write(at, piece);
+            at += piece.len() as u64;
         }
     }
 
@@ -118,7 +114,7 @@ impl Producer {
     /// whoever observes the death.
     pub(super) fn publish(&mut self, size: u64) {
         self.written += size;
-        self.shared.control().written.0.store(self.written, SeqCst);
+        self.shared.control().written.0.store(self.written, Release);
     }
 
     fn fits(&mut self, size: u64) -> Result<bool, Violation> {
@@ -144,11 +140,7 @@ impl Producer {
             if shared.is_closed() || left.is_some_and(|left| left.is_zero()) {
                 control.writer.0.disarm();
                 let closed = shared.is_closed();
-                return Err(if closed {
-                    PushError::Closed
-                } else {
-                    PushError::Full
-                });
+                return Err(if closed { PushError::Closed } else { PushError::Full });
             }
             control.writer.0.sleep(left);
         }

@@ -1,0 +1,247 @@
+//! A start, from the settings to a child that is looked after. Nothing here depends on the type of
+//! the function, so it is compiled once.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::builder::Output;
+use super::context;
+use crate::error::SpawnError;
+use crate::launch::{self, Expected, Plan, StartError, Stdin, Stream};
+use crate::registry::{self, Entry};
+use crate::route::{Attendance, Life, Style, Tail, attend};
+use crate::sys::{self, Build};
+use crate::wire::{Bootstrap, Carrier, Encoder, Fault, LaneReceiver, LaneSender, Tag};
+use crate::worker::standing;
+
+/// Processes that start processes are at most this deep.
+const DEEPEST: u32 = 16;
+
+/// What a builder has been told.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(super) name: Option<String>,
+    pub(super) variables: Vec<(OsString, Option<OsString>)>,
+    pub(super) clear_variables: bool,
+    pub(super) directory: Option<PathBuf>,
+    pub(super) stdin: Stdin,
+    pub(super) stdout: Output,
+    pub(super) stderr: Output,
+    pub(super) timeout: Option<Duration>,
+    pub(super) start_timeout: Duration,
+    pub(super) memory_limit: Option<u64>,
+    pub(super) max_message: usize,
+    pub(super) share_group: bool,
+    pub(crate) carrier: Carrier,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            name: None,
+            variables: Vec::new(),
+            clear_variables: false,
+            directory: None,
+            stdin: Stdin::Null,
+            stdout: Output::default(),
+            stderr: Output::default(),
+            timeout: None,
+            start_timeout: Duration::from_secs(10),
+            memory_limit: None,
+            max_message: 1 << 30,
+            share_group: false,
+            carrier: usual_carrier(),
+        }
+    }
+}
+
+/// A start that nothing speaks against.
+pub(crate) struct Ready {
+    pub(super) name: String,
+    entry: u32,
+    program: PathBuf,
+    expected: Expected,
+    in_init: bool,
+    depth: u32,
+}
+
+/// Who reads the lanes of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lanes {
+    /// Its attendant, for the one outcome.
+    Outcome,
+    /// Whoever starts it.
+    Open,
+}
+
+/// A child that is looked after, the tails of its output, and its lanes if they were asked for.
+pub(crate) type Begun = (Arc<Life>, (Tail, Tail), Option<(LaneSender, LaneReceiver)>);
+
+impl Settings {
+    /// Checks all that can be checked before anything is started.
+    pub(crate) fn ready(&self, entry: &'static Entry) -> Result<Ready, SpawnError> {
+        let name = self.name.clone().unwrap_or_else(|| entry.name().to_owned());
+        let standing = standing();
+        if context::is_fork() {
+            return Err(SpawnError::Forked { process: name });
+        }
+        if standing.reentered {
+            return Err(SpawnError::Reentered { process: name });
+        }
+        if standing.depth >= DEEPEST {
+            return Err(SpawnError::TooDeep { process: name, depth: standing.depth });
+        }
+        let Some(entry) = entry.index() else {
+            return Err(SpawnError::NotLinked { process: name });
+        };
+        let (program, expected) = program(&name)?;
+        let (in_init, depth) = (standing.in_init, standing.depth + 1);
+        Ok(Ready { name, entry, program, expected, in_init, depth })
+    }
+
+    /// Starts the child and has it looked after.
+    pub(crate) fn start(
+        self,
+        ready: Ready,
+        row: Encoder<'_>,
+        lanes: Lanes,
+    ) -> Result<Begun, SpawnError> {
+        let Ready { name, entry, program, expected, in_init, depth } = ready;
+        let tried = program.clone();
+        let plan = Plan {
+            title: context::title(&name),
+            by_contents: matches!(expected.build, Build::Contents { .. }),
+            program,
+            variables: self.variables,
+            clear_variables: self.clear_variables,
+            directory: self.directory,
+            stdin: self.stdin,
+            stdout: stream(self.stdout),
+            stderr: stream(self.stderr),
+            share_group: self.share_group,
+            carrier: self.carrier,
+            max_message: self.max_message,
+            in_init,
+            depth,
+        };
+        let mut started = launch::start(plan).map_err(|error| explain(&name, tried, error))?;
+        let system = |action, source| SpawnError::System { process: name.clone(), action, source };
+        let gone = || system("taking the process over", std::io::ErrorKind::BrokenPipe.into());
+        let mut ends = started.ends.take().ok_or_else(gone)?;
+        let arguments = match (self.carrier, lanes) {
+            // Nobody reads a socket yet, so its attendant sends what may be too much for it.
+            (Carrier::Frames, Lanes::Outcome) => Some(row.into_vec()),
+            _ => {
+                let sent = ends.to_child.send(Tag::Value, &row, None);
+                sent.map_err(|fault| match fault {
+                    Fault::NoRoom => explain(&name, PathBuf::new(), StartError::Descriptors),
+                    _ => system("sending the arguments", std::io::ErrorKind::BrokenPipe.into()),
+                })?;
+                None
+            }
+        };
+        let kept = match lanes {
+            Lanes::Outcome => (Some((ends.to_child, ends.from_child)), None),
+            Lanes::Open => (None, Some((ends.to_child, ends.from_child))),
+        };
+        let (id, number) = context::next_id();
+        let bootstrap = {
+            let (name, id, memory_limit) = (name.clone(), id.to_string(), self.memory_limit);
+            let max_message = self.max_message as u64;
+            let parent = context::as_parent();
+            move |ends| Bootstrap { entry, name, id, parent, memory_limit, max_message, ends }
+        };
+        let meeting = started.meeting.take().ok_or_else(gone)?;
+        let pid = started.pid;
+        let life = Life::begin(pid, name.clone(), (id, number), started.watch.clone());
+        let (out, err) = (Tail::default(), Tail::default());
+        let timeout =
+            self.timeout.and_then(|limit| Some((limit, Instant::now().checked_add(limit)?)));
+        attend(Attendance {
+            life: life.clone(),
+            meeting,
+            expected,
+            bootstrap: Box::new(bootstrap),
+            lanes: kept.0,
+            reports: ends.reports,
+            closer: ends.closer,
+            arguments,
+            stdout: (started.stdout.take(), style(self.stdout, &name, pid), out.clone()),
+            stderr: (started.stderr.take(), style(self.stderr, &name, pid), err.clone()),
+            start_limit: self.start_timeout,
+            timeout,
+            limited: self.memory_limit.is_some(),
+        })
+        .map_err(|source| SpawnError::Processes { process: name.clone(), source })?;
+        Ok((life, (out, err), kept.1))
+    }
+}
+
+/// The carrier of processes that are trusted: the ring, unless `PROCESSION_CARRIER=frames` asks
+/// for the other one (as CI does, to run everything over both).
+fn usual_carrier() -> Carrier {
+    static CARRIER: OnceLock<Carrier> = OnceLock::new();
+    *CARRIER.get_or_init(|| match std::env::var("PROCESSION_CARRIER").as_deref() {
+        Ok("frames") => Carrier::Frames,
+        _ => Carrier::Ring,
+    })
+}
+
+/// What to execute, and what its hello is held against.
+fn program(process: &str) -> Result<(PathBuf, Expected), SpawnError> {
+    static OWN: OnceLock<Result<Build, PathBuf>> = OnceLock::new();
+    let table = registry::digest();
+    let execute = |program: &Path, source| SpawnError::Execute {
+        process: process.to_owned(),
+        program: program.to_owned(),
+        source,
+    };
+    if let Some((path, build)) = context::worker_program() {
+        let build = build.map_err(|source| execute(&path, source))?;
+        return Ok((path, Expected { build, table }));
+    }
+    let own = OWN.get_or_init(|| {
+        sys::runs_own_program()?;
+        sys::own_build().map_err(|_| sys::own_program().to_owned())
+    });
+    match own {
+        Ok(build) => Ok((sys::own_program().to_owned(), Expected { build: *build, table })),
+        Err(would_run) => Err(SpawnError::NotOurProgram {
+            process: process.to_owned(),
+            would_run: would_run.clone(),
+        }),
+    }
+}
+
+fn explain(process: &str, program: PathBuf, error: StartError) -> SpawnError {
+    let process = process.to_owned();
+    match error {
+        StartError::Descriptors => {
+            SpawnError::Descriptors { process, limit: sys::descriptor_limit() }
+        }
+        StartError::Processes(source) => SpawnError::Processes { process, source },
+        StartError::TemporaryDirectory(source) => {
+            SpawnError::TemporaryDirectory { process, path: std::env::temp_dir(), source }
+        }
+        StartError::Execute(source) => SpawnError::Execute { process, program, source },
+        StartError::System(action, source) => SpawnError::System { process, action, source },
+    }
+}
+
+fn stream(output: Output) -> Stream {
+    match output {
+        Output::Lines | Output::Prefixed | Output::Captured => Stream::Piped,
+        Output::Inherit => Stream::Inherit,
+        Output::Null => Stream::Null,
+    }
+}
+
+fn style(output: Output, name: &str, pid: u32) -> Style {
+    match output {
+        Output::Prefixed => Style::Prefixed(format!("[{name} {pid}] ")),
+        Output::Captured => Style::Captured,
+        Output::Lines | Output::Inherit | Output::Null => Style::Lines,
+    }
+}
