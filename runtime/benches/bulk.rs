@@ -11,23 +11,44 @@ mod reference {
 
 use std::time::Instant;
 
+use measure::place::Place;
 use measure::{Bench, Goal, Row};
+use procession::__private::door::{Lane, Mode};
 use reference::bytes::Bytes;
 use reference::copy::Copy;
 
 fn main() {
     let bench = Bench::from_args();
-    bulk(&bench, "bulk, 64 KiB", 64 << 10, 256, 50);
-    bulk(&bench, "bulk, 1 MiB", 1 << 20, 32, 50);
-    bulk(&bench, "bulk, 64 MiB", 64 << 20, 1, 20);
+    for (place, whose) in [
+        (
+            Place::OneCore,
+            ["bulk, 64 KiB, one core", "bulk, 1 MiB, one core", "bulk, 64 MiB, one core"],
+        ),
+        (
+            Place::TwoCores,
+            ["bulk, 64 KiB, two cores", "bulk, 1 MiB, two cores", "bulk, 64 MiB, two cores"],
+        ),
+        (
+            Place::Anywhere,
+            ["bulk, 64 KiB, anywhere", "bulk, 1 MiB, anywhere", "bulk, 64 MiB, anywhere"],
+        ),
+    ] {
+        bulk(&bench, whose[0], place, 64 << 10, 256, Goal::None);
+        bulk(&bench, whose[1], place, 1 << 20, 32, Goal::AtLeast(3.0));
+        bulk(&bench, whose[2], place, 64 << 20, 1, Goal::None);
+    }
 }
 
-fn bulk(bench: &Bench, name: &'static str, size: usize, count: usize, rounds: usize) {
-    let Some(mut group) = bench.group(rounds, [Row { name, unit: "GB/s" }]) else {
+fn bulk(bench: &Bench, name: &'static str, place: Place, size: usize, count: usize, goal: Goal) {
+    let Some(mut group) = bench.group(30, [Row::new(name, "GB/s")]) else {
         return;
     };
+    if !place.exists() {
+        return;
+    }
     let count = bench.batch(count);
     let (data, mut bytes, mut copy) = (vec![7; size], Bytes::open(), Copy::of(size));
+    place.put(bytes.child.id());
     group.variant("ipc-channel, bytes channel", [Goal::None], move || {
         bytes.sync();
         let rate = rate(size, count, || {
@@ -35,6 +56,38 @@ fn bulk(bench: &Bench, name: &'static str, size: usize, count: usize, rounds: us
                 bytes.send(&data);
             }
             assert_eq!(bytes.sync(), (size * count) as u64);
+        });
+        [rate]
+    });
+    for (name, frames, goal) in [
+        ("procession, ring, Vec<u8>", false, goal),
+        ("procession, frames, Vec<u8>", true, Goal::None),
+    ] {
+        let (data, mut lane) = (vec![7_u8; size], Lane::open(frames).expect("starts"));
+        place.put(lane.pid());
+        lane.mode(Mode::TakeBlocks);
+        group.variant(name, [goal], move || {
+            // Who slept while others had their turn is woken before the clock starts.
+            lane.mode(Mode::TakeBlocks);
+            let rate = rate(size, count, || {
+                for _ in 0..count {
+                    lane.send(&data);
+                }
+                // Answered when all before it was taken.
+                lane.mode(Mode::TakeBlocks);
+            });
+            [rate]
+        });
+    }
+    // The other way, as results go.
+    let mut lane = Lane::open(false).expect("starts");
+    place.put(lane.pid());
+    group.variant("procession, ring, Vec<u8>, from the child", [Goal::None], move || {
+        let rate = rate(size, count, || {
+            lane.mode(Mode::GiveBlocks(count as u64, size as u64));
+            for _ in 0..count {
+                assert_eq!(lane.receive::<Vec<u8>>().len(), size);
+            }
         });
         [rate]
     });

@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use measure::place::Place;
 use measure::{Bench, Goal, Row};
+use procession::__private::door::{Forty, Lane, Mode};
 use reference::channel::Channel;
 use reference::ring::Ring;
 
@@ -28,16 +29,28 @@ fn main() {
 }
 
 fn round_trip(bench: &Bench, name: &'static str, place: Place) {
-    let Some(mut group) = bench.group(60, [Row { name, unit: "us" }]) else {
+    let Some(mut group) = bench.group(60, [Row::new(name, "us")]) else {
         return;
     };
     if !place.exists() {
         return;
     }
+    // Anywhere, chance decides the ratio: nothing to hold anybody to.
+    let goal = match place {
+        Place::Anywhere => Goal::None,
+        Place::OneCore | Place::TwoCores => Goal::AtMost(1.5),
+    };
     let trips = bench.batch(1_000);
     let mut ring = Ring::echo();
     place.put(ring.child.id());
     group.variant("bare ring", [Goal::None], move || round_trips(trips, |n| ring.round_trip(n)));
+    for (name, frames, goal) in
+        [("procession, ring", false, goal), ("procession, frames", true, Goal::None)]
+    {
+        let mut lane = Lane::open(frames).expect("starts");
+        place.put(lane.pid());
+        group.variant(name, [goal], move || round_trips(trips, |n| lane.round_trip(n)));
+    }
     let mut channel = Channel::echo();
     place.put(channel.child.id());
     group.variant("bare ipc-channel", [Goal::None], move || {
@@ -58,7 +71,7 @@ fn round_trips(trips: usize, mut round_trip: impl FnMut(u64) -> u64) -> [f64; 1]
 }
 
 fn one_way(bench: &Bench, name: &'static str, place: Place) {
-    let Some(mut group) = bench.group(40, [Row { name, unit: "M/s" }]) else {
+    let Some(mut group) = bench.group(40, [Row::new(name, "M/s")]) else {
         return;
     };
     if !place.exists() {
@@ -70,6 +83,25 @@ fn one_way(bench: &Bench, name: &'static str, place: Place) {
     group.variant("bare ipc-channel", [Goal::None], move || {
         one_ways(count, &mut channel, |channel, n| channel.send([n; 5]), Channel::sync)
     });
+    for (name, frames, goal) in
+        [("procession, ring", false, Goal::AtLeast(8.0)), ("procession, frames", true, Goal::None)]
+    {
+        let mut lane = Lane::open(frames).expect("starts");
+        lane.mode(Mode::Take);
+        place.put(lane.pid());
+        group.variant(name, [goal], move || {
+            one_ways(
+                count,
+                &mut lane,
+                |lane, n| lane.send(&Forty([n; 5])),
+                |lane| {
+                    // Answered when all before it was taken; the door does not count.
+                    lane.mode(Mode::Take);
+                    count as u64
+                },
+            )
+        });
+    }
     let mut ring = Ring::sink();
     place.put(ring.child.id());
     group.variant("bare ring", [Goal::None], move || {

@@ -15,8 +15,12 @@ use std::thread;
 use std::time::Duration;
 
 use measure::{Bench, Goal, Row};
+use procession::__private::door::Lane;
 use procession::process;
 use reference::command;
+
+/// What a lane is called, and whether it is one of frames.
+const CARRIERS: [(&str, bool); 2] = [("procession, ring", false), ("procession, frames", true)];
 
 #[process]
 fn sleep() {
@@ -28,10 +32,12 @@ fn sleep() {
 fn main() {
     let bench = Bench::from_args();
     idle(&bench);
+    kept(&bench);
+    burnt(&bench);
 }
 
 fn idle(bench: &Bench) {
-    let row = Row { name: "memory (PSS) of an idle child", unit: "KiB" };
+    let row = Row::new("memory (PSS) of an idle child", "KiB");
     let Some(mut group) = bench.group(15, [row]) else {
         return;
     };
@@ -47,6 +53,52 @@ fn idle(bench: &Bench) {
         [settled_pss(child.pid())]
     });
     group.run();
+}
+
+/// What a conversation leaves behind in a child.
+fn kept(bench: &Bench) {
+    let row = Row::new("memory (PSS) kept after 100,000 messages", "KiB");
+    let Some(mut group) = bench.group(5, [row]) else {
+        return;
+    };
+    for (name, frames) in CARRIERS {
+        group.variant(name, [Goal::Within(64.0)], move || {
+            let mut lane = Lane::open(frames).expect("starts");
+            let before = settled_pss(lane.pid());
+            talk(&mut lane);
+            thread::sleep(Duration::from_secs(1));
+            [pss(lane.pid()) as f64 - before]
+        });
+    }
+    group.run();
+}
+
+/// What a child burns when nobody talks to it any more.
+fn burnt(bench: &Bench) {
+    let row = Row::new("CPU of a child that is idle for 10 s", "ms");
+    let Some(mut group) = bench.group(1, [row]) else {
+        return;
+    };
+    let idle = Duration::from_millis(bench.batch(10_000) as u64);
+    for (name, frames) in CARRIERS {
+        // A clock tick is 10 ms.
+        group.variant(name, [Goal::Within(10.0)], move || {
+            let mut lane = Lane::open(frames).expect("starts");
+            talk(&mut lane);
+            let busy = cpu_time(lane.pid());
+            assert!(!busy.is_zero(), "it has talked");
+            thread::sleep(idle);
+            [(cpu_time(lane.pid()) - busy).as_secs_f64() * 1e3]
+        });
+    }
+    group.run();
+}
+
+/// A hundred thousand messages, as many each way: both lanes are walked through.
+fn talk(lane: &mut Lane) {
+    for n in 0..50_000 {
+        assert_eq!(lane.round_trip(n), n);
+    }
 }
 
 /// The proportional set size in KiB, once three looks in a row agree: whoever was just started is
@@ -68,4 +120,18 @@ fn pss(pid: u32) -> u64 {
     let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
     let figure = line.and_then(|line| line.split_whitespace().next());
     figure.expect("the kernel names the PSS").parse().expect("the PSS is a number")
+}
+
+/// The processor time of all threads of a child. `/proc` has it in clock ticks only.
+fn cpu_time(pid: u32) -> Duration {
+    let pid = libc::pid_t::try_from(pid).expect("a pid is one");
+    let mut clock = 0;
+    // SAFETY: the clock's number is written to where there is room for it.
+    let code = unsafe { libc::clock_getcpuclockid(pid, &raw mut clock) };
+    assert_eq!(code, 0, "the child lives");
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the time is written to where there is room for it.
+    let code = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    assert_eq!(code, 0, "the child lives");
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }

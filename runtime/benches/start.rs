@@ -34,10 +34,7 @@ fn main() {
 }
 
 fn one(bench: &Bench) {
-    let rows = [
-        Row { name: "cold start, to the value", unit: "us" },
-        Row { name: "cold start, joined", unit: "us" },
-    ];
+    let rows = [Row::new("cold start, to the value", "us"), Row::new("cold start, joined", "us")];
     let Some(mut group) = bench.group(150, rows) else {
         return;
     };
@@ -71,7 +68,7 @@ fn ours(output: Output) -> [f64; 2] {
 }
 
 fn many(bench: &Bench) {
-    let row = Row { name: "100 children, started, answered, joined", unit: "ms" };
+    let row = Row::new("100 children, started, answered, joined", "ms");
     let Some(mut group) = bench.group(20, [row]) else {
         return;
     };

@@ -16,7 +16,7 @@ const VARIABLE: &str = "BENCH_BYTES";
 pub(crate) struct Bytes {
     to: IpcBytesSender,
     from: IpcReceiver<u64>,
-    child: process::Child,
+    pub(crate) child: process::Child,
 }
 
 /// What the child hands over: the ends that the parent uses.

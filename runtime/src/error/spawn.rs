@@ -58,6 +58,19 @@ pub enum SpawnError {
         source: io::Error,
     },
 
+    /// The directory that it was to work in cannot be entered.
+    #[error("process `{process}` was not started: it cannot work in `{}`", path.display())]
+    #[non_exhaustive]
+    WorkingDirectory {
+        /// The process that was to be started.
+        process: String,
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+
     /// The program could not be executed.
     #[error("process `{process}` was not started: `{}` cannot be executed", program.display())]
     #[non_exhaustive]

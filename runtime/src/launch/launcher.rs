@@ -1,8 +1,14 @@
-//! The thread that creates all children.
+//! On which thread children are created, and what lies ready for them.
+//!
+//! A child that asks to die with its parent dies with the *thread* that created it. Two threads
+//! live as long as the program: the initial one and the launcher. A start on the initial thread
+//! happens there; all others are handed to the launcher, which does nothing else but lay ready
+//! what the next start needs.
 
 use std::io::{self, ErrorKind};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -11,30 +17,51 @@ use super::plan::{Plan, StartError, Stdin, Stream};
 use super::spare::Spare;
 use super::started::{Meeting, Started};
 use crate::sys::{self, Pidfd};
-use crate::wire::{Carrier, VARIABLE, Variable};
+use crate::wire::{VARIABLE, Variable};
 
-struct Request {
-    plan: Plan,
-    answer: SyncSender<Result<Started, StartError>>,
+/// What the launcher is asked for.
+enum Request {
+    Start(Box<Plan>, SyncSender<Result<Started, StartError>>),
+    Spare,
+    Close(OwnedFd),
 }
+
+/// How many requests may wait; more wait to be sent.
+const WAITING: usize = 16;
 
 /// Creates a child, and returns when it exists.
 pub(crate) fn start(plan: Plan) -> Result<Started, StartError> {
+    if sys::on_initial_thread() {
+        let started = create(plan)?;
+        // If the launcher cannot be asked, the next start makes what it needs itself.
+        if let Ok(launcher) = launcher() {
+            let _ = launcher.try_send(Request::Spare);
+        }
+        return Ok(started);
+    }
     let (answer, answered) = sync_channel(1);
+    let request = Request::Start(Box::new(plan), answer);
     let gone = || StartError::System("asking the launcher thread", ErrorKind::BrokenPipe.into());
-    launcher()?.send(Request { plan, answer }).map_err(|_| gone())?;
+    launcher()?.send(request).map_err(|_| gone())?;
     answered.recv().map_err(|_| gone())?
 }
 
+/// Has the launcher close what may take the system a while. What it cannot take is closed here.
+pub(super) fn close_later(descriptor: OwnedFd) {
+    if let Ok(launcher) = launcher() {
+        let _ = launcher.try_send(Request::Close(descriptor));
+    }
+}
+
 /// The launcher thread's ear. The thread begins with the first start and lives as long as the
-/// program, because the children live no longer than it.
+/// program.
 fn launcher() -> Result<SyncSender<Request>, StartError> {
     static LAUNCHER: Mutex<Option<SyncSender<Request>>> = Mutex::new(None);
     let mut launcher = LAUNCHER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(launcher) = &*launcher {
         return Ok(launcher.clone());
     }
-    let (sender, requests) = sync_channel(0);
+    let (sender, requests) = sync_channel(WAITING);
     std::thread::Builder::new()
         .name("procession-launcher".to_owned())
         .stack_size(256 * 1024)
@@ -45,26 +72,24 @@ fn launcher() -> Result<SyncSender<Request>, StartError> {
 }
 
 fn serve(requests: &Receiver<Request>) {
-    let mut spare: Option<Spare> = None;
-    for Request { plan, answer } in requests {
-        let carrier = plan.carrier;
-        let ready = match spare.take() {
-            Some(spare) if spare.carrier == carrier => Ok(spare),
-            _ => Spare::new(carrier),
-        };
-        let started = ready.and_then(|ready| create(plan, ready));
-        // A caller that has gone meanwhile drops the child, which kills it.
-        let worked = started.is_ok();
-        let _ = answer.send(started);
-        // What fails now is tried again, and told, when it is needed.
-        spare = if worked { Spare::new(Carrier::Ring).ok() } else { None };
+    for request in requests {
+        match request {
+            // A caller that has gone meanwhile drops the child, which kills it.
+            Request::Start(plan, answer) => drop(answer.send(create(*plan))),
+            Request::Spare => {}
+            Request::Close(descriptor) => {
+                drop(descriptor);
+                continue;
+            }
+        }
+        Spare::lay_ready();
     }
 }
 
-fn create(plan: Plan, spare: Spare) -> Result<Started, StartError> {
+fn create(plan: Plan) -> Result<Started, StartError> {
     let Spare {
         server, greeting: (greeting, greeted), ends: (mut ends, child_ends), nonce, ..
-    } = spare;
+    } = Spare::take(plan.carrier)?;
     ends.from_child.set_limit(plan.max_message);
     let mut command = Command::new(&plan.program);
     command.arg0(&plan.title);
@@ -84,42 +109,32 @@ fn create(plan: Plan, spare: Spare) -> Result<Started, StartError> {
         command.process_group(0);
     }
     command.stdout(stdio(plan.stdout)).stderr(stdio(plan.stderr));
-    // The greeting takes the place of standard input where that would be empty anyway; otherwise
-    // it is inherited under its own number.
-    let mut beside = None;
-    let number = match plan.stdin {
-        Stdin::Null => {
-            command.stdin(Stdio::from(greeted));
-            0
-        }
-        Stdin::Inherit | Stdin::File(_) => {
-            sys::inheritable(&greeted)
-                .map_err(|error| StartError::System("passing a descriptor on", error))?;
-            beside.insert(greeted).as_raw_fd()
-        }
-    };
-    match plan.stdin {
-        Stdin::Null => {}
-        Stdin::Inherit => {
-            command.stdin(Stdio::inherit());
-        }
-        Stdin::File(file) => {
-            command.stdin(Stdio::from(file));
-        }
+    command.stdin(match plan.stdin {
+        Stdin::Null => Stdio::null(),
+        Stdin::Inherit => Stdio::inherit(),
+        Stdin::File(file) => Stdio::from(file),
+    });
+    // Both are inherited under their own numbers, which the variable tells. What another thread
+    // starts at this moment inherits them as well, and can do nothing with them.
+    for inherited in [&greeted, server.socket()] {
+        sys::inheritable(inherited)
+            .map_err(|error| StartError::System("passing a descriptor on", error))?;
     }
     let variable = Variable {
         parent: std::process::id(),
         in_init: plan.in_init,
         by_contents: plan.by_contents,
         depth: plan.depth,
-        greeting: number,
+        greeting: greeted.as_raw_fd(),
         nonce,
-        server: server.name(),
+        server: server.socket().as_raw_fd(),
     };
     command.env(VARIABLE, variable.format());
     let _std = sys::fill_std();
-    let mut child = command.spawn().map_err(refused)?;
-    drop(beside);
+    let child = command.spawn();
+    drop(greeted);
+    let _ = sys::not_inheritable(server.socket());
+    let mut child = child.map_err(|error| refused(error, plan.directory.as_deref()))?;
     let pid = child.id();
     let watch = Pidfd::open(pid).map_err(|error| {
         // Without a descriptor to watch it by, it is not ours to keep.
@@ -145,10 +160,13 @@ fn stdio(stream: Stream) -> Stdio {
     }
 }
 
-fn refused(error: io::Error) -> StartError {
-    match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::OutOfMemory => StartError::Processes(error),
+fn refused(error: io::Error, directory: Option<&Path>) -> StartError {
+    match (error.kind(), directory) {
+        (ErrorKind::WouldBlock | ErrorKind::OutOfMemory, _) => StartError::Processes(error),
         _ if error.raw_os_error().is_some_and(sys::is_descriptor_limit) => StartError::Descriptors,
+        (_, Some(directory)) if std::fs::read_dir(directory).is_err() => {
+            StartError::WorkingDirectory(directory.to_owned(), error)
+        }
         _ => StartError::Execute(error),
     }
 }

@@ -21,4 +21,4 @@ mod started;
 
 pub(crate) use launcher::start;
 pub(crate) use plan::{Plan, StartError, Stdin, Stream};
-pub(crate) use started::{Expected, Meeting};
+pub(crate) use started::{Expected, Meeting, Unmet};

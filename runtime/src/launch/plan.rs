@@ -52,6 +52,7 @@ pub(crate) enum StartError {
     Descriptors,
     Processes(io::Error),
     TemporaryDirectory(io::Error),
+    WorkingDirectory(PathBuf, io::Error),
     Execute(io::Error),
     System(&'static str, io::Error),
 }

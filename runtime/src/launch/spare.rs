@@ -1,12 +1,14 @@
 //! What a start needs of the parent, made before it is asked for.
 
 use std::os::fd::OwnedFd;
+use std::sync::{Mutex, MutexGuard};
 
 use super::plan::StartError;
 use crate::sys;
 use crate::wire::{Carrier, ChildEnds, Fault, ParentEnds, Server, connect};
 
 /// What the launcher thread makes while it is idle, so that the next start need not wait for it.
+/// Nothing of it has a name in the file system, so nothing stays behind when the program ends.
 pub(super) struct Spare {
     pub(super) carrier: Carrier,
     pub(super) server: Server,
@@ -16,10 +18,30 @@ pub(super) struct Spare {
 }
 
 /// The descriptors that a start uses up in the parent, for good or for a moment.
-const NEEDED: usize = 24;
+const NEEDED: u16 = 24;
+
+static READY: Mutex<Option<Spare>> = Mutex::new(None);
+
+fn ready() -> MutexGuard<'static, Option<Spare>> {
+    READY.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
 
 impl Spare {
-    pub(super) fn new(carrier: Carrier) -> Result<Self, StartError> {
+    /// The one that lies ready, or a new one.
+    pub(super) fn take(carrier: Carrier) -> Result<Self, StartError> {
+        let spare = ready().take_if(|spare| spare.carrier == carrier);
+        spare.map_or_else(|| Self::new(carrier), Ok)
+    }
+
+    /// Makes one where none lies ready. What fails now is tried again, and told, when it is needed.
+    pub(super) fn lay_ready() {
+        if ready().is_none() {
+            let made = Self::new(Carrier::Ring).ok();
+            *ready() = made;
+        }
+    }
+
+    fn new(carrier: Carrier) -> Result<Self, StartError> {
         if !sys::has_head_room(NEEDED) {
             return Err(StartError::Descriptors);
         }

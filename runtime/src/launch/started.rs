@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{ChildStderr, ChildStdout};
 use std::sync::Arc;
 
+use super::launcher::close_later;
 use crate::sys::{self, Build, Pidfd};
 use crate::wire::{Bootstrap, ChildEnds, ControlSender, ParentEnds, Server};
 
@@ -34,6 +35,21 @@ pub(crate) struct Expected {
     pub(crate) table: u64,
 }
 
+/// Why there was no meeting.
+#[derive(Debug)]
+pub(crate) enum Unmet {
+    /// The child has hung up, which is only a hint: its end follows, and says more.
+    HungUp,
+    /// It is not the child that was expected, or says that it cannot be.
+    Wrong(String),
+}
+
+impl From<String> for Unmet {
+    fn from(why: String) -> Self {
+        Unmet::Wrong(why)
+    }
+}
+
 impl Meeting {
     /// Readable when the child has said something, or cannot any more.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
@@ -48,39 +64,40 @@ impl Meeting {
         pid: u32,
         expected: Expected,
         bootstrap: impl FnOnce(ChildEnds) -> Bootstrap,
-    ) -> Result<ControlSender, String> {
+    ) -> Result<ControlSender, Unmet> {
         let mut word = [0; 512];
         let len = File::from(self.greeting)
             .read(&mut word)
             .map_err(|error| format!("its greeting could not be read: {error}"))?;
         match &word[..len] {
             [b'H', ..] => {}
-            [] => return Err("it closed its greeting and said nothing".to_owned()),
-            [_, text @ ..] => return Err(String::from_utf8_lossy(text).into_owned()),
+            [] => return Err(Unmet::HungUp),
+            [_, text @ ..] => return Err(String::from_utf8_lossy(text).into_owned().into()),
         }
         let _std = sys::fill_std();
-        let (hello, control) = self
+        let (hello, control, socket) = self
             .server
             .accept()
             .map_err(|error| format!("its hello could not be accepted: {error}"))?;
         if hello.nonce != self.nonce || hello.pid != pid {
-            return Err("someone else said hello in its place".to_owned());
+            return Err("someone else said hello in its place".to_owned().into());
         }
         if hello.build != expected.build {
             return Err(format!(
                 "it is another build of the program: the parent is {:?}, the child {:?}",
                 expected.build, hello.build
-            ));
+            )
+            .into());
         }
         if hello.table != expected.table {
             return Err(format!(
                 "it has other processes: the parent's table is {:016x}, the child's {:016x}",
                 expected.table, hello.table
-            ));
+            )
+            .into());
         }
-        control
-            .begin(bootstrap(self.ends))
-            .map_err(|_| "it went away after its hello".to_owned())?;
+        control.begin(bootstrap(self.ends)).map_err(|_| Unmet::HungUp)?;
+        close_later(socket);
         Ok(control)
     }
 }

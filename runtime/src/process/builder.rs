@@ -206,7 +206,7 @@ impl<P: Process> Builder<P> {
         let mut row = Encoder::new(settings.max_message);
         let encoded = P::encode(&input, &mut row);
         encoded.map_err(|source| SpawnError::Encode { process: ready.name.clone(), source })?;
-        let (life, tails, _) = settings.start(ready, row, Lanes::Outcome)?;
-        Ok(Child::new(life, tails, P::decode_output))
+        let begun = settings.start(ready, row, Lanes::Outcome)?;
+        Ok(Child::new(begun, P::decode_output))
     }
 }

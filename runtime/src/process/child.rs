@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context;
+use super::start::Begun;
 use crate::error::{Error, JoinError};
 use crate::id::ProcessId;
 use crate::outcome::{ExitReason, Intent};
-use crate::route::{Life, Tail};
+use crate::route::{Life, Seat, Tail};
 use crate::sys;
 use crate::wire::{DecodeError, Decoder};
 
@@ -28,6 +29,7 @@ const STEP: Duration = Duration::from_secs(2);
 #[must_use = "dropping the handle kills the process; `join` waits for it and `detach` lets it go on"]
 pub struct Child<T> {
     life: Arc<Life>,
+    seat: Seat,
     tails: (Tail, Tail),
     decode: fn(&mut Decoder<'_>) -> Result<T, DecodeError>,
     detached: bool,
@@ -48,11 +50,11 @@ pub struct OutputTail {
 
 impl<T> Child<T> {
     pub(super) fn new(
-        life: Arc<Life>,
-        tails: (Tail, Tail),
+        begun: Begun,
         decode: fn(&mut Decoder<'_>) -> Result<T, DecodeError>,
     ) -> Self {
-        Child { life, tails, decode, detached: false }
+        let Begun { life, seat, tails, .. } = begun;
+        Child { life, seat, tails, decode, detached: false }
     }
 
     /// Its pid. Once the process has ended, the system may give it to another.
@@ -83,6 +85,7 @@ impl<T> Child<T> {
     /// Waits until it has ended and was reaped. The value can still be
     /// [joined](Child::join) afterwards.
     pub fn wait(&self) -> ExitReason {
+        self.seat.attend();
         match self.life.wait(None) {
             Some(reason) => reason,
             None => unreachable!("a wait without a deadline returns with a reason"),

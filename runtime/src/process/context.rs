@@ -217,8 +217,9 @@ static WORKER_PROGRAM: RwLock<Option<PathBuf>> = RwLock::new(None);
 ///
 /// Needed only where executing this program again would execute something else, as in a plug-in
 /// that an interpreter loaded: [`SpawnError::NotOurProgram`](crate::SpawnError::NotOurProgram)
-/// says so. The executable is read at each start to tell whether it is the same build; where it is
-/// not, the start fails.
+/// says so. It is compared with this program by its contents, which are read at each start, and by its
+/// table of processes, names and types; where they differ, the start fails. A plug-in can compare
+/// the tables only.
 ///
 /// # Examples
 ///
@@ -236,7 +237,10 @@ pub(super) fn worker_program() -> Option<(PathBuf, io::Result<Build>)> {
     let named = WORKER_PROGRAM.read().unwrap_or_else(|poisoned| poisoned.into_inner());
     let path = named.clone()?;
     drop(named);
-    let build = sys::build_of(&path);
+    // It is to be the same build as this program, unless this is a plug-in of another one: then
+    // only the tables of processes can be compared.
+    let same = if sys::runs_own_program().is_ok() { sys::own_program() } else { &path };
+    let build = sys::build_of(same);
     Some((path, build))
 }
 

@@ -13,7 +13,7 @@ use crate::sys;
 use crate::wire::{Carrier, Encoder, Fault, LaneReceiver, LaneSender, Tag};
 
 #[distributed_slice(ENTRIES)]
-static ECHO: Entry = Entry::new(|| "procession::door", Work::Converse(converse));
+static ECHO: Entry = Entry::new(|| "procession::door", || "", Work::Converse(converse));
 
 /// A message of 40 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,9 +61,9 @@ impl Lane {
         let ready = settings.ready(&ECHO)?;
         let mode = Mode::Echo;
         let row = row(&mode);
-        let (life, _, lanes) = settings.start(ready, row, Lanes::Open)?;
-        let (sender, receiver) = lanes.expect("they were asked for");
-        Ok(Lane { life, lanes: Ends(sender, receiver) })
+        let begun = settings.start(ready, row, Lanes::Open)?;
+        let (sender, receiver) = begun.lanes.expect("they were asked for");
+        Ok(Lane { life: begun.life, lanes: Ends(sender, receiver) })
     }
 
     /// The child's pid.
@@ -117,7 +117,7 @@ fn row<T: Serialize + 'static>(value: &T) -> Encoder<'_> {
 fn converse(from: &mut LaneReceiver, to: &mut LaneSender) {
     let mut mode = Mode::Echo;
     let mut first = true;
-    let mut block = Vec::new();
+    let mut block: Vec<u8> = Vec::new();
     let mut take = || -> Result<(), Fault> {
         let message = from.receive(None)?;
         let synced = message.tag == Tag::Sync;

@@ -84,5 +84,6 @@ pub const fn entry_of<P: Process>() -> Entry {
             Err(error) => send(Answer::Unencodable(error.to_string())),
         }
     };
-    Entry::new(std::any::type_name::<P>, Work::Call(call))
+    let types = std::any::type_name::<fn(P::Input) -> P::Output>;
+    Entry::new(std::any::type_name::<P>, types, Work::Call(call))
 }

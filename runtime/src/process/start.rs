@@ -11,7 +11,7 @@ use super::context;
 use crate::error::SpawnError;
 use crate::launch::{self, Expected, Plan, StartError, Stdin, Stream};
 use crate::registry::{self, Entry};
-use crate::route::{Attendance, Life, Style, Tail, attend};
+use crate::route::{Attendance, Life, Seat, Style, Tail, attend};
 use crate::sys::{self, Build};
 use crate::wire::{Bootstrap, Carrier, Encoder, Fault, LaneReceiver, LaneSender, Tag};
 use crate::worker::standing;
@@ -77,7 +77,12 @@ pub(crate) enum Lanes {
 }
 
 /// A child that is looked after, the tails of its output, and its lanes if they were asked for.
-pub(crate) type Begun = (Arc<Life>, (Tail, Tail), Option<(LaneSender, LaneReceiver)>);
+pub(crate) struct Begun {
+    pub(crate) life: Arc<Life>,
+    pub(crate) seat: Seat,
+    pub(crate) tails: (Tail, Tail),
+    pub(crate) lanes: Option<(LaneSender, LaneReceiver)>,
+}
 
 impl Settings {
     /// Checks all that can be checked before anything is started.
@@ -159,7 +164,7 @@ impl Settings {
         let (out, err) = (Tail::default(), Tail::default());
         let timeout =
             self.timeout.and_then(|limit| Some((limit, Instant::now().checked_add(limit)?)));
-        attend(Attendance {
+        let seat = attend(Attendance {
             life: life.clone(),
             meeting,
             expected,
@@ -175,7 +180,7 @@ impl Settings {
             limited: self.memory_limit.is_some(),
         })
         .map_err(|source| SpawnError::Processes { process: name.clone(), source })?;
-        Ok((life, (out, err), kept.1))
+        Ok(Begun { life, seat, tails: (out, err), lanes: kept.1 })
     }
 }
 
@@ -224,6 +229,9 @@ fn explain(process: &str, program: PathBuf, error: StartError) -> SpawnError {
         StartError::Processes(source) => SpawnError::Processes { process, source },
         StartError::TemporaryDirectory(source) => {
             SpawnError::TemporaryDirectory { process, path: std::env::temp_dir(), source }
+        }
+        StartError::WorkingDirectory(path, source) => {
+            SpawnError::WorkingDirectory { process, path, source }
         }
         StartError::Execute(source) => SpawnError::Execute { process, program, source },
         StartError::System(action, source) => SpawnError::System { process, action, source },

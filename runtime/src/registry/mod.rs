@@ -21,6 +21,8 @@ pub static SETUPS: [fn()];
 #[derive(Debug)]
 pub struct Entry {
     name: fn() -> &'static str,
+    /// What goes in and what comes out.
+    types: fn() -> &'static str,
     work: Work,
 }
 
@@ -49,8 +51,12 @@ pub(crate) enum Answer<'a> {
 }
 
 impl Entry {
-    pub(crate) const fn new(name: fn() -> &'static str, work: Work) -> Self {
-        Entry { name, work }
+    pub(crate) const fn new(
+        name: fn() -> &'static str,
+        types: fn() -> &'static str,
+        work: Work,
+    ) -> Self {
+        Entry { name, types, work }
     }
 
     /// The last part of the function's path: what people call it.
@@ -83,14 +89,16 @@ impl Entry {
     }
 }
 
-/// A number that two programs share only if their tables name the same functions in the same order.
+/// A number that two programs share only if their tables name the same functions of the
+/// same types in the same order.
 pub(crate) fn digest() -> u64 {
     static DIGEST: OnceLock<u64> = OnceLock::new();
     *DIGEST.get_or_init(|| {
         // FNV-1a: no keys, the same in every process, and a few nanoseconds a name.
         let mut digest = 0xcbf2_9ce4_8422_2325_u64;
         for entry in ENTRIES.iter() {
-            for &byte in entry.path().as_bytes().iter().chain(&[0]) {
+            let types = (entry.types)().as_bytes();
+            for &byte in entry.path().as_bytes().iter().chain(&[0]).chain(types).chain(&[0]) {
                 digest = (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
             }
         }

@@ -2,13 +2,13 @@
 
 use std::os::fd::BorrowedFd;
 use std::process::{ChildStderr, ChildStdout};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::life::{End, Life};
 use super::output::{Forward, Stream, Style, Tail};
-use crate::launch::{Expected, Meeting};
+use crate::launch::{Expected, Meeting, Unmet};
 use crate::outcome::{Evidence, ExitReason, Intent, PanicReport, Said, conclude};
 use crate::sys::{self, Interest};
 use crate::wire::{
@@ -34,14 +34,28 @@ pub(crate) struct Attendance {
     pub(crate) limited: bool,
 }
 
+/// Where a child's attendant sits, until someone who waits for the child takes the place.
+#[derive(Clone)]
+pub(crate) struct Seat(Arc<Mutex<Option<Attendance>>>);
+
+/// How long the attendant leaves its seat to whoever wants to wait: less than a child needs until
+/// it says anything, so nothing is missed. Who starts a process and joins it at once then meets
+/// it without a detour through another thread.
+const DEFERENCE: Duration = Duration::from_micros(1000);
+
 /// Looks after a child from now on. On failure there is no thread for it, and the child is killed.
-pub(crate) fn attend(attendance: Attendance) -> std::io::Result<()> {
+pub(crate) fn attend(attendance: Attendance) -> std::io::Result<Seat> {
     let life = Arc::clone(&attendance.life);
+    let seat = Seat(Arc::new(Mutex::new(Some(attendance))));
+    let own = seat.clone();
     std::thread::Builder::new()
         .name("procession-attendant".to_owned())
         .stack_size(256 * 1024)
-        .spawn(move || attendance.run())
-        .map(drop)
+        .spawn(move || {
+            std::thread::park_timeout(DEFERENCE);
+            own.attend();
+        })
+        .map(|_| seat)
         .inspect_err(|_| {
             // Nobody else will: it was created a moment ago and is not known to anyone.
             let _ = life.watch().signal(sys::SIGKILL);
@@ -51,6 +65,16 @@ pub(crate) fn attend(attendance: Attendance) -> std::io::Result<()> {
                 End { reason, value: None }
             });
         })
+}
+
+impl Seat {
+    /// Takes the seat and stays until the child has ended, unless it is taken.
+    pub(crate) fn attend(&self) {
+        let attendance = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        if let Some(attendance) = attendance {
+            attendance.run();
+        }
+    }
 }
 
 impl Attendance {
@@ -76,9 +100,8 @@ impl Attendance {
         };
         watch(&life, &mut streams, &mut greeting, self.timeout);
         let begun = greeting.last_words();
-        self.closer.close();
         streams.drain();
-        let (mut said, value, report) = outcome.collect(&self.reports);
+        let (mut said, value, report) = outcome.collect(&self.reports, &self.closer);
         if let Some(Err(why)) = &begun {
             said = Said::StartFailed(why.clone());
         }
@@ -164,24 +187,29 @@ impl Greeting<'_> {
         let Some((meeting, bootstrap)) = self.waiting.take() else {
             return;
         };
-        self.until = None;
-        self.result = Some(match meeting.greet(self.life.pid, self.expected, bootstrap) {
+        match meeting.greet(self.life.pid, self.expected, bootstrap) {
             Ok(control) => {
                 self.life.hears(control);
-                Ok(())
+                self.until = None;
+                self.result = Some(Ok(()));
             }
-            Err(why) => {
+            Err(Unmet::HungUp) => {}
+            Err(Unmet::Wrong(why)) => {
                 let _ = self.life.signal(sys::SIGKILL, Intent::GiveUp(why.clone()));
-                Err(why)
+                self.until = None;
+                self.result = Some(Err(why));
             }
-        });
+        }
     }
 
     /// How the meeting with a child that has ended went: it may have said something at the last
     /// moment.
     fn last_words(mut self) -> Option<Result<(), String>> {
         let mut asked = [Interest::in_reading(self.as_fd())];
-        if sys::poll(&mut asked, Some(Instant::now())).is_ok() && asked[0].ready {
+        if self.waiting.is_some()
+            && sys::poll(&mut asked, Some(Instant::now())).is_ok()
+            && asked[0].ready
+        {
             self.meet();
         }
         self.result
@@ -201,6 +229,9 @@ impl Streams {
     fn drain(&mut self) {
         // More than a pipe can hold, in case somebody goes on writing.
         for _ in 0..256 {
+            if self.out.as_fd().is_none() && self.err.as_fd().is_none() {
+                break;
+            }
             let mut asked =
                 [Interest::in_reading(self.out.as_fd()), Interest::in_reading(self.err.as_fd())];
             if sys::poll(&mut asked, Some(Instant::now())).is_err() {
@@ -258,8 +289,16 @@ impl Outcome {
         Ok(Outcome::Pumped(pump))
     }
 
-    /// What has come from a child that is dead and whose lanes are closed.
-    fn collect(self, reports: &Reports) -> (Said, Option<OwnedBody>, Option<PanicReport>) {
+    /// What has come from a child that is dead.
+    fn collect(
+        self,
+        reports: &Reports,
+        closer: &Closer,
+    ) -> (Said, Option<OwnedBody>, Option<PanicReport>) {
+        // Only who waits needs to be woken.
+        if !matches!(self, Outcome::Lane(..)) {
+            closer.close();
+        }
         let (said, value, report) = match self {
             Outcome::Lane(_sender, mut lane) => {
                 let (said, value) = hear(&mut lane, Some(Instant::now()));

@@ -121,10 +121,11 @@ impl Life {
         let mut state = self.state();
         let intent = state.intent.clone();
         state.end = Some(conclude(&self.watch, intent));
-        state.control = None;
+        let control = state.control.take();
         drop(state);
-        registered().remove(&self.number);
         self.ended.notify_all();
+        registered().remove(&self.number);
+        drop(control);
     }
 
     /// How it ended, if it has.

@@ -2,12 +2,14 @@
 //!
 //! Each child has one attendant: a thread that sleeps until the child says something or ends. It
 //! is started by the thread that spawned the child, because what a test prints is captured by
-//! thread. A child over frames has a second one, which keeps its lane from filling up.
+//! thread. Who waits for a child from its start on takes the attendant's seat: a thread hop that a
+//! call does not need. A child over frames has a second thread, which keeps its lane from filling
+//! up.
 
 mod attendant;
 mod life;
 mod output;
 
-pub(crate) use attendant::{Attendance, attend};
+pub(crate) use attendant::{Attendance, Seat, attend};
 pub(crate) use life::{Life, living};
 pub(crate) use output::{Style, Tail};

@@ -1,7 +1,7 @@
 //! What a child prints: by whole lines to where the parent prints, and the last of it kept.
 
 use std::collections::VecDeque;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex};
@@ -133,6 +133,14 @@ fn print(stream: Stream, text: &str) -> bool {
     };
     if sys::readers_gone(descriptor) {
         return false;
+    }
+    if cfg!(panic = "abort") {
+        // Then there is no harness that runs tests in threads, and a disk that is full must not
+        // end the program.
+        return match stream {
+            Stream::Out => stdout.lock().write_all(text.as_bytes()).is_ok(),
+            Stream::Err => stderr.lock().write_all(text.as_bytes()).is_ok(),
+        };
     }
     catch_unwind(|| match stream {
         Stream::Out => print!("{text}"),

@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ops::Range;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
@@ -14,18 +15,18 @@ use rustix::process::{Resource, getrlimit};
 ///
 /// Asked before every step that would assert or panic at the limit inside ipc-channel. Another
 /// thread may still take them in between; the answer makes the failure rare, not impossible.
-pub(crate) fn has_head_room(count: usize) -> bool {
-    let Ok(probe) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC) else {
-        return false;
-    };
-    let mut held: Vec<OwnedFd> = Vec::with_capacity(count);
-    (2..count).all(|_| match fcntl_dupfd_cloexec(&probe.0, 3) {
-        Ok(one) => {
-            held.push(one);
-            true
-        }
-        Err(_) => false,
-    })
+pub(crate) fn has_head_room(count: u16) -> bool {
+    let Some(limit) = descriptor_limit() else { return true };
+    let Ok(limit) = RawFd::try_from(limit.min(1 << 30)) else { return true };
+    // Numbers are given out from below: where the highest ones are all free, there is room.
+    let highest = asked(limit.saturating_sub(count.into())..limit);
+    if highest.iter().all(|one| one.revents & libc::POLLNVAL != 0) {
+        return highest.len() == usize::from(count);
+    }
+    // Some are taken, so there may be holes below: count them by filling them.
+    let Ok((held, _other)) = pipe_with(PipeFlags::CLOEXEC) else { return false };
+    let fill = (2..count).map(|_| fcntl_dupfd_cloexec(&held, 3));
+    fill.collect::<Result<Vec<OwnedFd>, _>>().is_ok()
 }
 
 /// The most descriptors this process may have open.
@@ -40,17 +41,36 @@ pub(crate) struct StdFilled {
 }
 
 /// Fills standard descriptors that the program has closed for as long as the answer is kept: a
-/// channel end that landed on one of them would be handed to children as their standard stream.
+/// channel end or a region that landed on one of them would be printed into.
 pub(crate) fn fill_std() -> StdFilled {
     let mut held = Vec::new();
-    while held.len() < 3 && (0..3).any(|number| !is_open(number)) {
-        // The lowest free number is taken, which is one of the three.
-        match File::open("/dev/null") {
-            Ok(null) => held.push(OwnedFd::from(null)),
+    while held.len() < 3 && !all_open(0..3) {
+        // The lowest free number is taken, which is one of the three. Children inherit it: what
+        // they open themselves must not land there either.
+        match rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty()) {
+            Ok(null) => held.push(null),
             Err(_) => break,
         }
     }
     StdFilled { _held: held }
+}
+
+/// Fills them for good. For a worker, whose std has not done it as it does before `main`.
+pub(crate) fn fill_std_for_good() {
+    std::mem::forget(fill_std());
+}
+
+fn all_open(numbers: Range<RawFd>) -> bool {
+    asked(numbers).iter().all(|one| one.revents & libc::POLLNVAL == 0)
+}
+
+/// Asks for many descriptors at once which of them are open; opens nothing.
+fn asked(numbers: Range<RawFd>) -> Vec<libc::pollfd> {
+    let mut asked: Vec<libc::pollfd> =
+        numbers.map(|fd| libc::pollfd { fd, events: 0, revents: 0 }).collect();
+    // SAFETY: the pointer and the length are those of a vector of such entries.
+    unsafe { libc::poll(asked.as_mut_ptr(), asked.len() as libc::nfds_t, 0) };
+    asked
 }
 
 fn is_open(number: RawFd) -> bool {
@@ -69,6 +89,24 @@ pub(crate) fn inheritable(descriptor: &OwnedFd) -> io::Result<()> {
     Ok(fcntl_setfd(descriptor, FdFlags::empty())?)
 }
 
+/// Takes that back.
+pub(crate) fn not_inheritable(descriptor: &OwnedFd) -> io::Result<()> {
+    Ok(fcntl_setfd(descriptor, FdFlags::CLOEXEC)?)
+}
+
+/// Whether an error says that the descriptor is not open, or is something else by now.
+pub(crate) fn is_closed(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EBADF | libc::ENOTSOCK | libc::EINVAL))
+}
+
+/// Makes a directory in another and removes it: whether that can be done.
+pub(crate) fn try_directory(within: &Path) -> io::Result<()> {
+    let name: [u8; 8] = super::random()?;
+    let probe = within.join(format!(".procession-{:016x}", u64::from_le_bytes(name)));
+    std::fs::create_dir(&probe)?;
+    std::fs::remove_dir(&probe)
+}
+
 /// Whether an error of the system says that there are too many open files.
 pub(crate) fn is_descriptor_limit(code: i32) -> bool {
     matches!(code, libc::EMFILE | libc::ENFILE)
@@ -84,20 +122,6 @@ pub(crate) fn take_inherited(number: RawFd) -> Option<File> {
     Some(unsafe { File::from_raw_fd(number) })
 }
 
-/// Puts the descriptor elsewhere where it stands in the place of standard input, and opens the
-/// null device there. Returns where it is now.
-pub(crate) fn replace_stdin(descriptor: File) -> io::Result<File> {
-    if descriptor.as_raw_fd() != 0 {
-        return Ok(descriptor);
-    }
-    let moved = fcntl_dupfd_cloexec(&descriptor, 3)?;
-    drop(descriptor);
-    let null = rustix::fs::open("/dev/null", OFlags::RDONLY, Mode::empty())?;
-    // The lowest free number is 0, so the null device is standard input now and stays it.
-    std::mem::forget(null);
-    Ok(File::from(moved))
-}
-
 /// Marks every descriptor from `first` on as not for the programs that this one starts.
 pub(crate) fn close_on_exec_from(first: u32) {
     // SAFETY: the call changes flags of descriptors and touches no memory. Where the kernel does
@@ -111,6 +135,9 @@ pub(crate) fn unlink_but_hold(path: &Path) -> io::Result<OwnedFd> {
     std::fs::remove_file(path)?;
     if let Some(directory) = path.parent() {
         std::fs::remove_dir(directory)?;
+        // Whoever owns the directory will look for it once more, when it matters how long that
+        // takes. Looking now has the kernel remember that it is not there.
+        let _ = std::fs::metadata(directory);
     }
     Ok(held?)
 }

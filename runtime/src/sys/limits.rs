@@ -11,3 +11,8 @@ pub(crate) fn limit_memory(bytes: u64) -> io::Result<()> {
     let limit = Rlimit { current: Some(hard.map_or(bytes, |hard| hard.min(bytes))), maximum: hard };
     Ok(setrlimit(Resource::Data, limit)?)
 }
+
+/// The longest file that this process may make, shared memory included: beyond it a signal kills.
+pub(crate) fn file_size_limit() -> Option<u64> {
+    getrlimit(Resource::Fsize).current
+}

@@ -15,13 +15,14 @@ mod signal;
 mod wait;
 
 pub(crate) use descriptors::{
-    close_on_exec_from, descriptor_limit, fill_std, greeting_pipe, has_head_room, inheritable,
-    is_descriptor_limit, replace_stdin, take_inherited, unlink_but_hold,
+    close_on_exec_from, descriptor_limit, fill_std, fill_std_for_good, greeting_pipe,
+    has_head_room, inheritable, is_closed, is_descriptor_limit, not_inheritable, take_inherited,
+    try_directory, unlink_but_hold,
 };
 pub(crate) use entry::{Constructor, before_main, run_later_constructors, take_variable};
 pub(crate) use exe::{Build, build_of, own_build, own_program, runs_own_program};
 pub(crate) use fault::{ignore_broken_pipes, report_stack_overflow};
-pub(crate) use limits::limit_memory;
+pub(crate) use limits::{file_size_limit, limit_memory};
 pub(crate) use memory::give_back;
 pub(crate) use poll::{Interest, poll, readers_gone};
 pub(crate) use process::{

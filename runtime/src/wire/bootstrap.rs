@@ -11,14 +11,14 @@
 //! accept: so accepting never waits, for a child that is stopped or one that dies.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::Path;
 use std::sync::Mutex;
 
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
 use serde::{Deserialize, Serialize};
 
-use super::channel::{self, PeerGone};
+use super::channel::{self, ChannelError};
 use super::lane::ChildEnds;
 use crate::sys::Build;
 
@@ -68,7 +68,7 @@ const LONGEST_DIRECTORY: usize = 85;
 /// Where a child that is not started yet will say hello.
 ///
 /// The socket has a name in the file system only while it is made. A child reaches it through
-/// the parent's descriptor, so nothing is left behind however the parent ends, and nobody else
+/// a descriptor that it inherits, so nothing is left behind however the parent ends, and nobody else
 /// can be first.
 pub(crate) struct Server {
     server: IpcOneShotServer<Hello>,
@@ -77,29 +77,35 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new() -> io::Result<Self> {
-        let directory = std::env::temp_dir();
+        // It is made absolute there as well, and may become long by that.
+        let directory = std::path::absolute(std::env::temp_dir())?;
         check(&directory)?;
+        // ipc-channel panics where it cannot make a directory there.
+        crate::sys::try_directory(&directory)?;
         let (server, name) = IpcOneShotServer::new()?;
         let socket = crate::sys::unlink_but_hold(Path::new(&name))?;
         Ok(Server { server, socket })
     }
 
-    /// What the child connects to.
-    pub(crate) fn name(&self) -> String {
-        format!("/proc/{}/fd/{}", std::process::id(), self.socket.as_raw_fd())
+    /// What the child inherits, to connect to.
+    pub(crate) fn socket(&self) -> &OwnedFd {
+        &self.socket
     }
 
     /// Takes the hello of a child that has sent it.
     ///
-    /// The receiver that comes with it is dropped at once: it is not close-on-exec.
-    pub(crate) fn accept(self) -> io::Result<(Hello, ControlSender)> {
+    /// The receiver that comes with it is dropped at once: it is not close-on-exec. The socket's
+    /// descriptor is handed out to be closed when nobody waits any more: the system frees the
+    /// directory then, which can mean a disk.
+    pub(crate) fn accept(self) -> io::Result<(Hello, ControlSender, OwnedFd)> {
         if !crate::sys::has_head_room(8) {
             return Err(io::Error::other("the descriptor limit is reached"));
         }
-        let (receiver, hello) = self.server.accept().map_err(io::Error::other)?;
+        let Server { server, socket } = self;
+        let (receiver, hello) = server.accept().map_err(io::Error::other)?;
         drop(receiver);
         let control = ControlSender(Mutex::new(hello.control.clone()));
-        Ok((hello, control))
+        Ok((hello, control, socket))
     }
 }
 
@@ -125,16 +131,16 @@ fn check(directory: &Path) -> io::Result<()> {
 pub(crate) struct ControlSender(Mutex<IpcSender<Control>>);
 
 impl ControlSender {
-    pub(crate) fn begin(&self, bootstrap: Bootstrap) -> Result<(), PeerGone> {
+    pub(crate) fn begin(&self, bootstrap: Bootstrap) -> Result<(), ChannelError> {
         self.send(Control::Begin(Box::new(bootstrap)))
     }
 
-    pub(crate) fn stop(&self) -> Result<(), PeerGone> {
+    pub(crate) fn stop(&self) -> Result<(), ChannelError> {
         self.send(Control::Stop)
     }
 
-    fn send(&self, control: Control) -> Result<(), PeerGone> {
-        let sender = self.0.lock().map_err(|_| PeerGone)?;
+    fn send(&self, control: Control) -> Result<(), ChannelError> {
+        let sender = self.0.lock().map_err(|_| ChannelError::Gone)?;
         channel::send(&sender, control)
     }
 }
@@ -147,13 +153,15 @@ pub(crate) struct Greeting {
 impl Greeting {
     /// Says hello at the place that the parent named.
     pub(crate) fn send(
-        server: &str,
+        server: RawFd,
         nonce: u128,
         build: Build,
         table: u64,
     ) -> Result<Self, String> {
-        let connected = IpcSender::<Hello>::connect(server.to_owned());
-        let hello = connected.map_err(|error| format!("connecting to `{server}`: {error}"))?;
+        let connected = IpcSender::<Hello>::connect(format!("/proc/self/fd/{server}"));
+        // Closed first here and last by the parent: who is last has the system free it.
+        drop(crate::sys::take_inherited(server));
+        let hello = connected.map_err(|error| format!("connecting to its parent: {error}"))?;
         let (control, receiver) = ipc::channel().map_err(|error| format!("a channel: {error}"))?;
         let sent = hello.send(Hello { nonce, pid: std::process::id(), build, table, control });
         sent.map_err(|error| format!("the hello: {error}"))?;
@@ -161,10 +169,10 @@ impl Greeting {
     }
 
     /// Waits for the first word.
-    pub(crate) fn begin(self) -> Result<(Bootstrap, ControlReceiver), PeerGone> {
+    pub(crate) fn begin(self) -> Result<(Bootstrap, ControlReceiver), ChannelError> {
         match channel::receive(&self.control)? {
             Control::Begin(bootstrap) => Ok((*bootstrap, ControlReceiver(self.control))),
-            Control::Stop => Err(PeerGone),
+            Control::Stop => Err(ChannelError::Gone),
         }
     }
 }
@@ -174,7 +182,7 @@ pub(crate) struct ControlReceiver(IpcReceiver<Control>);
 
 impl ControlReceiver {
     /// Waits for a word; an error is the end of the parent.
-    pub(crate) fn receive(&self) -> Result<Control, PeerGone> {
+    pub(crate) fn receive(&self) -> Result<Control, ChannelError> {
         channel::receive(&self.0)
     }
 }

@@ -12,68 +12,88 @@ use ipc_channel::{IpcError, TryRecvError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The other side of a channel has gone, or what came from it makes no sense.
+/// Why a channel gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PeerGone;
+pub(crate) enum ChannelError {
+    /// The other side has gone, or what came from it makes no sense.
+    Gone,
+    /// There is no descriptor left for what the message carries.
+    NoRoom,
+    /// This side's end was closed, behind our back.
+    Closed,
+}
+
+impl From<IpcError> for ChannelError {
+    fn from(error: IpcError) -> Self {
+        match error {
+            IpcError::Io(error) if crate::sys::is_closed(&error) => ChannelError::Closed,
+            _ => ChannelError::Gone,
+        }
+    }
+}
 
 /// The most descriptors that one message of ours carries, and what receiving them needs besides.
-const CARRIED: usize = 6;
+const CARRIED: u16 = 6;
 
 /// Sends a message. One that carries descriptors is small and goes into an empty socket, so it
 /// does not wait and no signal interrupts it: it needs no second try, which it would not survive.
-pub(super) fn send<T: Serialize>(sender: &IpcSender<T>, message: T) -> Result<(), PeerGone> {
-    sender.send(message).map_err(|_| PeerGone)
+pub(super) fn send<T: Serialize>(sender: &IpcSender<T>, message: T) -> Result<(), ChannelError> {
+    Ok(sender.send(message)?)
 }
 
 /// Receives a message, and waits for it.
-pub(super) fn receive<T>(receiver: &IpcReceiver<T>) -> Result<T, PeerGone>
+pub(super) fn receive<T>(receiver: &IpcReceiver<T>) -> Result<T, ChannelError>
 where
     T: DeserializeOwned + Serialize,
 {
     if !crate::sys::has_head_room(CARRIED) {
-        return Err(PeerGone);
+        return Err(ChannelError::NoRoom);
     }
+    let _std = crate::sys::fill_std();
     loop {
         match receiver.recv() {
             Err(IpcError::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
-            other => return other.map_err(|_| PeerGone),
+            other => return Ok(other?),
         }
     }
 }
 
 /// Receives a message that was sent already; waits for nothing.
-pub(super) fn receive_now<T>(receiver: &IpcReceiver<T>) -> Result<T, PeerGone>
+pub(super) fn receive_now<T>(receiver: &IpcReceiver<T>) -> Result<T, ChannelError>
 where
     T: DeserializeOwned + Serialize,
 {
     if !crate::sys::has_head_room(CARRIED) {
-        return Err(PeerGone);
+        return Err(ChannelError::NoRoom);
     }
+    let _std = crate::sys::fill_std();
     loop {
         match receiver.try_recv() {
             Err(TryRecvError::IpcError(IpcError::Io(error)))
                 if error.kind() == ErrorKind::Interrupted => {}
-            other => return other.map_err(|_| PeerGone),
+            Err(TryRecvError::IpcError(error)) => return Err(error.into()),
+            Err(TryRecvError::Empty) => return Err(ChannelError::Gone),
+            Ok(message) => return Ok(message),
         }
     }
 }
 
 /// Sends one datagram of bytes, and waits while the socket is full.
-pub(super) fn send_bytes(sender: &IpcBytesSender, bytes: &[u8]) -> Result<(), PeerGone> {
+pub(super) fn send_bytes(sender: &IpcBytesSender, bytes: &[u8]) -> Result<(), ChannelError> {
     loop {
         match sender.send(bytes) {
             Err(error) if interrupted(&error) => {}
-            other => return other.map_err(|_| PeerGone),
+            other => return Ok(other.map_err(IpcError::Io)?),
         }
     }
 }
 
 /// Receives one datagram of bytes, and waits for it.
-pub(super) fn receive_bytes(receiver: &IpcBytesReceiver) -> Result<Vec<u8>, PeerGone> {
+pub(super) fn receive_bytes(receiver: &IpcBytesReceiver) -> Result<Vec<u8>, ChannelError> {
     loop {
         match receiver.recv() {
             Err(IpcError::Io(error)) if interrupted(&error) => {}
-            other => return other.map_err(|_| PeerGone),
+            other => return Ok(other?),
         }
     }
 }

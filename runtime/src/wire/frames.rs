@@ -6,7 +6,7 @@
 
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
 
-use super::channel::{PeerGone, receive_bytes, send_bytes};
+use super::channel::{ChannelError, receive_bytes, send_bytes};
 
 /// The longest frame, header included.
 const FRAME: usize = 60 * 1024;
@@ -24,8 +24,8 @@ pub(super) enum FrameError {
     Rubbish,
 }
 
-impl From<PeerGone> for FrameError {
-    fn from(_: PeerGone) -> Self {
+impl From<ChannelError> for FrameError {
+    fn from(_: ChannelError) -> Self {
         FrameError::Gone
     }
 }
@@ -36,7 +36,7 @@ pub(super) fn send<'a>(
     tag: u32,
     len: usize,
     pieces: impl Iterator<Item = &'a [u8]>,
-) -> Result<(), PeerGone> {
+) -> Result<(), ChannelError> {
     let mut frame = Vec::with_capacity((13 + len).min(FRAME));
     frame.push(FIRST);
     frame.extend_from_slice(&tag.to_le_bytes());
@@ -61,7 +61,7 @@ pub(super) fn send_aside<'a>(
     sender: &IpcBytesSender,
     tag: u32,
     pieces: impl Iterator<Item = &'a [u8]>,
-) -> Result<(), PeerGone> {
+) -> Result<(), ChannelError> {
     let mut frame = vec![ASIDE];
     frame.extend_from_slice(&tag.to_le_bytes());
     pieces.for_each(|piece| frame.extend_from_slice(piece));

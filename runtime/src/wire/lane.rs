@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender};
 
-use super::channel::{self, PeerGone};
+use super::channel::{self, ChannelError};
 use super::codec::{Decoder, Encoder, Source};
 use super::frames::{self, FrameError};
 use super::region::Region;
@@ -99,9 +99,12 @@ impl From<FrameError> for Fault {
     }
 }
 
-impl From<PeerGone> for Fault {
-    fn from(_: PeerGone) -> Self {
-        Fault::Gone
+impl From<ChannelError> for Fault {
+    fn from(error: ChannelError) -> Self {
+        match error {
+            ChannelError::NoRoom => Fault::NoRoom,
+            ChannelError::Gone | ChannelError::Closed => Fault::Gone,
+        }
     }
 }
 
@@ -291,6 +294,6 @@ impl Source for InRegion<'_> {
 }
 
 /// Sends a region to the reader of a ring.
-fn announce(spills: &IpcSender<Spill>, spill: Spill) -> Result<(), PeerGone> {
+fn announce(spills: &IpcSender<Spill>, spill: Spill) -> Result<(), ChannelError> {
     channel::send(spills, spill)
 }

@@ -18,6 +18,7 @@ mod variable;
 pub(crate) use bootstrap::{
     Bootstrap, Control, ControlReceiver, ControlSender, Greeting, ParentIs, Server,
 };
+pub(crate) use channel::ChannelError;
 pub use codec::{DecodeError, Decoder, EncodeError, Encoder};
 pub(crate) use lane::{
     Carrier, ChildEnds, Closer, Fault, LaneReceiver, LaneSender, OwnedBody, ParentEnds, Reports,

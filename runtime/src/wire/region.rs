@@ -50,9 +50,11 @@ impl Region {
 
     fn filled(bytes: &[u8]) -> Result<Self, NoRegion> {
         // One for the region and one for the copy that ipc-channel makes to send it.
-        if !crate::sys::has_head_room(3) {
+        let allowed = crate::sys::file_size_limit().is_none_or(|most| bytes.len() as u64 <= most);
+        if !allowed || !crate::sys::has_head_room(3) {
             return Err(NoRegion);
         }
+        let _std = crate::sys::fill_std();
         let made = AssertUnwindSafe(|| IpcSharedMemory::from_bytes(bytes));
         Ok(Self::of(catch_unwind(made).map_err(|_| NoRegion)?))
     }

@@ -19,8 +19,8 @@ pub(crate) struct Variable {
     pub(crate) greeting: i32,
     /// What makes a hello that of the right child.
     pub(crate) nonce: u128,
-    /// Where to say hello.
-    pub(crate) server: String,
+    /// The descriptor of the socket to say hello to.
+    pub(crate) server: i32,
 }
 
 impl Variable {
@@ -33,7 +33,7 @@ impl Variable {
 
     /// From the variable's value; `None` if it is not one of ours.
     pub(crate) fn parse(value: &str) -> Option<Self> {
-        let mut fields = value.splitn(8, ':');
+        let mut fields = value.split(':');
         (fields.next()? == "1").then_some(())?;
         Some(Variable {
             parent: fields.next()?.parse().ok()?,
@@ -42,7 +42,7 @@ impl Variable {
             depth: fields.next()?.parse().ok()?,
             greeting: fields.next()?.parse().ok()?,
             nonce: u128::from_str_radix(fields.next()?, 16).ok()?,
-            server: fields.next()?.to_owned(),
+            server: fields.next()?.parse().ok()?,
         })
     }
 }
@@ -70,7 +70,7 @@ mod tests {
             depth: u32,
             greeting: i32,
             nonce: u128,
-            server in ".*",
+            server: i32,
         ) {
             let said =
                 Variable { parent, in_init, by_contents, depth, greeting, nonce, server };

@@ -8,12 +8,21 @@ use super::context::{Worker, become_worker};
 use super::{control, panic};
 use crate::registry::{Answer, Entry, SETUPS, Work};
 use crate::sys;
-use crate::wire::{Bootstrap, Fault, Greeting, LaneReceiver, LaneSender, Tag};
+use crate::wire::{Bootstrap, ChannelError, Fault, Greeting, LaneReceiver, LaneSender, Tag};
 
 /// Works, and says with which code to leave.
 pub(super) fn work(greeting: Greeting) -> i32 {
+    let listener = control::prepare();
+    panic::install_hook();
     // A parent that never says the first word is gone, or has given this child up.
-    let Ok((bootstrap, control)) = greeting.begin() else { sys::die_at_once() };
+    let (bootstrap, control) = match greeting.begin() {
+        Ok(begun) => begun,
+        Err(ChannelError::NoRoom) => {
+            eprintln!("procession: there are no descriptors left to begin with");
+            return CUT_OFF;
+        }
+        Err(_) => sys::die_at_once(),
+    };
     let Bootstrap { entry, name, id, parent, memory_limit, max_message, ends } = bootstrap;
     sys::set_process_name(&name);
     // SAFETY: this is the initial thread, and no other was started.
@@ -22,8 +31,8 @@ pub(super) fn work(greeting: Greeting) -> i32 {
     let (arguments, outcome, reports) = ends.open(limit);
     let mut outcome = ManuallyDrop::new(outcome);
     panic::report_to(reports);
-    panic::install_hook();
-    control::listen(control, parent.pid);
+    // Without a thread that listens, the kernel alone watches over the parent.
+    let _ = listener.send(control);
     become_worker(Worker { name, id, parent });
     if let Some(bytes) = memory_limit {
         if let Err(error) = sys::limit_memory(bytes) {

@@ -1,10 +1,11 @@
 //! The worker's one runtime thread: it hears what the parent wants, and whether it lives.
 
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::sys;
-use crate::wire::{Control, ControlReceiver};
+use crate::wire::{ChannelError, Control, ControlReceiver};
 
 /// Whether the parent asked this process to stop; can be waited for.
 #[derive(Debug)]
@@ -53,22 +54,26 @@ impl StopFlag {
     }
 }
 
-/// Starts listening. Where the system has no thread left the worker lives without: the kernel
+/// Starts the thread before there is anything to hear, while the parent reads the hello; it hears
+/// what is handed to it. Where the system has no thread left the worker lives without: the kernel
 /// still ends it with its parent.
-pub(super) fn listen(control: ControlReceiver, parent: u32) {
+pub(super) fn prepare() -> SyncSender<ControlReceiver> {
+    let (hand_over, handed) = sync_channel::<ControlReceiver>(1);
     let _ = std::thread::Builder::new()
         .name("procession-control".to_owned())
         .stack_size(64 * 1024)
         .spawn(move || {
+            let Ok(control) = handed.recv() else { return };
             loop {
                 match control.receive() {
                     Ok(Control::Stop) => STOP.raise(),
                     Ok(Control::Begin(_)) => {}
-                    // A child outlives nobody: without its parent there is no one to work for.
-                    Err(_) if sys::parent_id() != parent => sys::die_at_once(),
                     // The function has closed this channel; the kernel still watches.
-                    Err(_) => return,
+                    Err(ChannelError::Closed) => return,
+                    // A child outlives nobody: without its parent there is no one to work for.
+                    Err(_) => sys::die_at_once(),
                 }
             }
         });
+    hand_over
 }

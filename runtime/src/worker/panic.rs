@@ -1,5 +1,6 @@
 //! Reporting panics from the hook, so that it works where a panic aborts.
 
+use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::Cell;
 use std::panic::PanicHookInfo;
@@ -65,10 +66,7 @@ fn describe(info: &PanicHookInfo<'_>) -> PanicReport {
     let backtrace = Backtrace::capture();
     let captured = backtrace.status() == BacktraceStatus::Captured;
     PanicReport {
-        message: match info.payload_as_str() {
-            Some(message) => message.to_owned(),
-            None => "(it panicked with something that is not text)".to_owned(),
-        },
+        message: text(info.payload()),
         location: info.location().map(|location| location.to_string()),
         thread: match std::thread::current().name() {
             Some(name) => Some(name.to_owned()),
@@ -77,6 +75,16 @@ fn describe(info: &PanicHookInfo<'_>) -> PanicReport {
             None => None,
         },
         backtrace: captured.then(|| backtrace.to_string()),
+    }
+}
+
+fn text(payload: &dyn Any) -> String {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        return (*text).to_owned();
+    }
+    match payload.downcast_ref::<String>() {
+        Some(text) => text.clone(),
+        None => "(it panicked with something that is not text)".to_owned(),
     }
 }
 

@@ -69,6 +69,7 @@ extern "C" fn before_main(
         return;
     }
     DEPTH.store(call.depth, Ordering::Relaxed);
+    sys::fill_std_for_good();
     sys::close_on_exec_from(3);
     if sys::die_with_parent(call.parent).is_err() {
         sys::die_at_once();
@@ -129,14 +130,11 @@ fn greet(call: &Variable) -> Greeting {
     let build = if call.by_contents { sys::build_of(sys::own_program()) } else { sys::own_build() };
     let hello = build
         .map_err(|error| format!("reading its own program: {error}"))
-        .and_then(|own| Greeting::send(&call.server, call.nonce, own, registry::digest()));
+        .and_then(|own| Greeting::send(call.server, call.nonce, own, registry::digest()));
     // A parent that has gone reads nothing; the control channel will say so.
     match hello {
         Ok(hello) => {
             let _ = greeting.write_all(b"H");
-            if sys::replace_stdin(greeting).is_err() {
-                sys::exit_now(1);
-            }
             hello
         }
         Err(text) => {

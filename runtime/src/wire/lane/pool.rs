@@ -12,7 +12,7 @@ use ipc_channel::ipc::{IpcReceiver, IpcSender, IpcSharedMemory};
 use serde::{Deserialize, Serialize};
 
 use super::{Fault, announce};
-use crate::wire::channel;
+use crate::wire::channel::{self, ChannelError};
 use crate::wire::region::Region;
 use crate::wire::ring::Producer;
 
@@ -69,18 +69,7 @@ impl Pool {
         spills: &IpcSender<Spill>,
         deadline: Option<Instant>,
     ) -> Result<Loan, Fault> {
-        let done = ring.done().map_err(|_| Fault::Rubbish)?;
-        // The one freed last is the one most likely in a cache.
-        let free = |owned: &Owned| owned.busy_until <= done && owned.region.len() >= len;
-        let at = match self.regions.iter().rposition(free) {
-            Some(at) => at,
-            None => {
-                let forget = self.make_place(ring, deadline)?;
-                self.add(len, forget, spills)?;
-                self.regions.len() - 1
-            }
-        };
-        let mut owned = self.regions.remove(at);
+        let mut owned = self.find(len, ring, spills, deadline)?;
         // Any position of a frame that begins here and ends later will do.
         owned.busy_until = ring.position() + 1;
         let loan = Loan { number: owned.number, region: Arc::clone(&owned.region) };
@@ -88,42 +77,49 @@ impl Pool {
         Ok(loan)
     }
 
-    /// Drops a region where there are too many, once the reader is done with it.
-    fn make_place(
+    /// Takes a region out that is free and large enough.
+    fn find(
         &mut self,
+        len: usize,
         ring: &mut Producer,
+        spills: &IpcSender<Spill>,
         deadline: Option<Instant>,
-    ) -> Result<Option<u32>, Fault> {
-        if self.regions.len() < REGIONS {
-            return Ok(None);
+    ) -> Result<Owned, Fault> {
+        let done = ring.done().map_err(|_| Fault::Rubbish)?;
+        let fits = |owned: &Owned| owned.region.len() >= len;
+        // The one used last is the one most likely in a cache.
+        let free = self.regions.iter().rposition(|owned| owned.busy_until <= done && fits(owned));
+        if let Some(at) = free {
+            return Ok(self.regions.remove(at));
         }
-        let oldest = self.regions.remove(0);
-        ring.wait_until_done(oldest.busy_until, deadline)?;
-        Ok(Some(oldest.number))
+        if self.regions.len() < REGIONS {
+            return self.make(len, None, spills);
+        }
+        // All are lent, or too small. The first to come back is the first in the row.
+        let at = self.regions.iter().position(fits).unwrap_or(0);
+        ring.wait_until_done(self.regions[at].busy_until, deadline)?;
+        let owned = self.regions.remove(at);
+        if fits(&owned) { Ok(owned) } else { self.make(len, Some(owned.number), spills) }
     }
 
-    fn add(
+    /// Makes a region and hands it over, in place of another.
+    fn make(
         &mut self,
         len: usize,
         forget: Option<u32>,
         spills: &IpcSender<Spill>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Owned, Fault> {
         let region = Region::zeroed(roomy(len)).map_err(|_| Fault::NoRoom)?;
         self.numbers += 1;
         let number = self.numbers;
         announce(spills, Spill { number, forget, memory: region.memory().clone() })?;
-        self.regions.push(Owned { number, region: Arc::new(region), busy_until: 0 });
-        Ok(())
+        Ok(Owned { number, region: Arc::new(region), busy_until: 0 })
     }
 }
 
 /// A size that the next, slightly larger message fits as well.
 fn roomy(len: usize) -> usize {
-    if len > 16 << 20 {
-        len.next_multiple_of(1 << 20)
-    } else {
-        len.next_power_of_two().max(SMALLEST)
-    }
+    len.next_multiple_of(if len > 16 << 20 { 1 << 20 } else { SMALLEST })
 }
 
 /// The reader's regions.
@@ -144,7 +140,10 @@ impl Known {
         let len = usize::try_from(len).map_err(|_| Fault::Rubbish)?;
         while !self.0.contains_key(&number) {
             // It was sent before the frame was published, so it is there, or the peer lies.
-            let spill = channel::receive_now(spills).map_err(|_| Fault::Rubbish)?;
+            let spill = channel::receive_now(spills).map_err(|error| match error {
+                ChannelError::NoRoom => Fault::NoRoom,
+                ChannelError::Gone | ChannelError::Closed => Fault::Rubbish,
+            })?;
             if let Some(forgotten) = spill.forget {
                 self.0.remove(&forgotten);
             }
