@@ -37,14 +37,14 @@ mod sys;
 mod wire;
 mod worker;
 
-pub use error::{Error, Failure, JoinError, SpawnError};
+pub use error::{DecodeError, EncodeError, Error, Failure, JoinError, SpawnError};
 pub use id::ProcessId;
 pub use outcome::{ExitReason, PanicReport, Signal};
 pub use process::{
     Builder, Child, Input, Output, OutputTail, Process, ProcessInfo, Stopping,
     available_parallelism, children, current, exit, parent, stopping, worker_exe,
 };
-pub use wire::{DecodeError, EncodeError, bytes};
+pub use wire::bytes;
 pub use worker::init;
 
 /// Makes a function one that can run in a process of its own.

@@ -79,6 +79,7 @@ fn hint(signal: Signal) -> &'static str {
     match signal.number() {
         sys::SIGKILL => ", which we did not send; perhaps the system ran out of memory",
         sys::SIGABRT => "; an allocation that fails aborts as well",
+        sys::SIGSEGV => "; a stack overflow in a thread other than `main` looks the same",
         _ => "",
     }
 }
@@ -168,10 +169,9 @@ pub(crate) enum Said {
     Rubbish(String),
 }
 
-/// What we did to end a process.
+/// Why we sent a process SIGKILL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Intent {
-    None,
     Stop,
     Kill,
     TimeOut(Duration),
@@ -185,7 +185,9 @@ pub(crate) struct Evidence<'a> {
     pub(crate) ended: Ended,
     pub(crate) said: Said,
     pub(crate) report: Option<PanicReport>,
-    pub(crate) intent: Intent,
+    /// Whether we sent SIGTERM, and why we sent SIGKILL.
+    pub(crate) terminated: bool,
+    pub(crate) intent: Option<Intent>,
     pub(crate) begun: bool,
     pub(crate) peak: Option<u64>,
     pub(crate) limited: bool,
@@ -197,21 +199,20 @@ pub(crate) struct Evidence<'a> {
 /// The status is the truth about *how*; what the child said is the truth about its function; what
 /// we did counts only where it is what ended the process.
 pub(crate) fn conclude(evidence: Evidence<'_>) -> ExitReason {
-    let Evidence { ended, said, report, intent, begun, peak, limited, stderr } = evidence;
+    let Evidence { ended, said, report, terminated, intent, begun, peak, limited, stderr } =
+        evidence;
     if let Said::Value = said {
         return ExitReason::Finished;
     }
     let by_us = match ended {
         Ended::Signaled { signal: sys::SIGKILL, .. } => match intent {
-            Intent::Kill => Some(ExitReason::Killed),
-            Intent::Stop => Some(ExitReason::Stopped),
-            Intent::TimeOut(limit) => Some(ExitReason::TimedOut(limit)),
-            Intent::GiveUp(why) => Some(ExitReason::StartFailed(why)),
-            Intent::None => None,
+            Some(Intent::Kill) => Some(ExitReason::Killed),
+            Some(Intent::Stop) => Some(ExitReason::Stopped),
+            Some(Intent::TimeOut(limit)) => Some(ExitReason::TimedOut(limit)),
+            Some(Intent::GiveUp(why)) => Some(ExitReason::StartFailed(why)),
+            None => None,
         },
-        Ended::Signaled { signal: sys::SIGTERM, .. } if intent == Intent::Stop => {
-            Some(ExitReason::Stopped)
-        }
+        Ended::Signaled { signal: sys::SIGTERM, .. } if terminated => Some(ExitReason::Stopped),
         _ => None,
     };
     if let Some(reason) = by_us {
@@ -265,5 +266,118 @@ impl PanicReport {
     fn unknown() -> Self {
         let message = "its report did not arrive".to_owned();
         PanicReport { message, location: None, thread: None, backtrace: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn evidence(ended: Ended, said: Said) -> Evidence<'static> {
+        Evidence {
+            ended,
+            said,
+            report: None,
+            terminated: false,
+            intent: None,
+            begun: true,
+            peak: None,
+            limited: false,
+            stderr: "",
+        }
+    }
+
+    fn ended() -> impl Strategy<Value = Ended> {
+        prop_oneof![
+            any::<u8>().prop_map(|code| Ended::Exited(code.into())),
+            (1..32).prop_map(|signal| Ended::Signaled { signal, core_dumped: false }),
+            Just(Ended::Unknown),
+        ]
+    }
+
+    fn intent() -> impl Strategy<Value = Option<Intent>> {
+        proptest::option::of(prop_oneof![
+            Just(Intent::Stop),
+            Just(Intent::Kill),
+            Just(Intent::TimeOut(Duration::from_secs(1))),
+            Just(Intent::GiveUp("late".to_owned())),
+        ])
+    }
+
+    fn report() -> PanicReport {
+        let message = "oh".to_owned();
+        PanicReport { message, location: None, thread: None, backtrace: None }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_a_value_however_the_process_ended(ended in ended(), intent in intent()) {
+            let reason = conclude(Evidence { intent, ..evidence(ended, Said::Value) });
+
+            prop_assert_eq!(reason, ExitReason::Finished);
+        }
+
+        #[test]
+        fn what_we_meant_to_do_counts_only_if_it_is_what_ended_it(
+            ended in ended(),
+            intent in intent(),
+            terminated: bool,
+        ) {
+            let reason = conclude(Evidence {
+                intent: intent.clone(),
+                terminated,
+                ..evidence(ended, Said::Nothing)
+            });
+
+            let by_us = matches!(
+                reason,
+                ExitReason::Killed
+                    | ExitReason::Stopped
+                    | ExitReason::TimedOut(_)
+                    | ExitReason::StartFailed(_)
+            );
+            let by_our_signal = match ended {
+                Ended::Signaled { signal: sys::SIGKILL, .. } => intent.is_some(),
+                Ended::Signaled { signal: sys::SIGTERM, .. } => terminated,
+                _ => false,
+            };
+            prop_assert_eq!(by_us, by_our_signal);
+        }
+
+        #[test]
+        fn who_never_began_failed_to_start_and_says_how_it_ended(code: u8) {
+            let ended = Ended::Exited(code.into());
+            let reason = conclude(Evidence { begun: false, ..evidence(ended, Said::Nothing) });
+
+            let ExitReason::StartFailed(why) = reason else { panic!("{reason}") };
+            let told = format!("exit code {code}");
+            prop_assert!(why.contains(&told));
+        }
+    }
+
+    #[test]
+    fn a_panic_that_aborts_is_a_panic_and_one_that_was_caught_is_none() {
+        let aborted = Ended::Signaled { signal: sys::SIGABRT, core_dumped: false };
+        let report = Some(report());
+
+        let reason =
+            conclude(Evidence { report: report.clone(), ..evidence(aborted, Said::Nothing) });
+        assert!(matches!(reason, ExitReason::Panicked(_)), "{reason}");
+        let reason = conclude(Evidence { report, ..evidence(Ended::Exited(3), Said::Nothing) });
+        assert_eq!(reason, ExitReason::Exited(3));
+    }
+
+    #[test]
+    fn an_abort_is_out_of_memory_only_where_there_was_a_limit_and_the_allocator_said_so() {
+        let aborted = Ended::Signaled { signal: sys::SIGABRT, core_dumped: false };
+        let stderr = "memory allocation of 99 bytes failed\n";
+        for (limited, stderr, expected) in
+            [(true, stderr, true), (false, stderr, false), (true, "", false)]
+        {
+            let reason = conclude(Evidence { limited, stderr, ..evidence(aborted, Said::Nothing) });
+            assert_eq!(matches!(reason, ExitReason::OutOfMemory { .. }), expected, "{reason}");
+        }
     }
 }

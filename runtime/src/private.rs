@@ -4,9 +4,10 @@ pub use linkme;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use crate::error::{DecodeError, EncodeError};
 pub use crate::process::entry_of;
 pub use crate::registry::{ENTRIES, Entry, SETUPS};
-pub use crate::wire::{DecodeError, Decoder, EncodeError, Encoder};
+pub use crate::wire::{Decoder, Encoder};
 
 /// A parameter's type: whole, owned, and able to cross.
 #[diagnostic::on_unimplemented(
@@ -56,3 +57,6 @@ pub mod door {
 
     pub use crate::process::door::{Forty, Lane, Mode};
 }
+
+#[cfg(fuzzing)]
+pub use crate::wire::fuzz;

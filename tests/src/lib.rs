@@ -1,1 +1,142 @@
-//! What the tests share: waiting for events, and looking whether anything was left behind.
+//! What the tests share: waiting for events, looking at processes from outside, running a test in
+//! a program of its own, and checking that nothing was left behind.
+//!
+//! Every test binary says [`leaves_nothing_behind!`] once: it then ends with a failure if a child,
+//! a zombie, a descriptor or a temporary file of its own outlives its tests.
+
+mod leftovers;
+mod look;
+mod program;
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use procession::{Builder, Child, ExitReason, JoinError, Process};
+
+pub use leftovers::{assert_no_children_left, check_at_exit};
+pub use look::{Seen, children_of, descriptors, is_gone, marked, state_of, threads_of};
+pub use program::{Running, as_program, succeeds};
+
+/// How long the tests wait for what should take milliseconds, on a machine that is busy.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// Waits until the condition holds; whether it did within the limit.
+pub fn soon(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        if condition() {
+            return true;
+        }
+        if start.elapsed() >= limit {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Waits until the condition holds.
+///
+/// # Panics
+///
+/// If it does not within the limit.
+#[track_caller]
+pub fn eventually(limit: Duration, condition: impl FnMut() -> bool) {
+    assert!(soon(limit, condition), "it did not happen within {limit:?}");
+}
+
+/// Does something that must not hang.
+///
+/// # Panics
+///
+/// If it does, or if it panics.
+#[track_caller]
+pub fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, done) = channel();
+    let worker = std::thread::spawn(move || {
+        // Nobody listens any more when the limit has passed.
+        let _ = sender.send(work());
+    });
+    match done.recv_timeout(limit) {
+        Ok(value) => value,
+        Err(RecvTimeoutError::Timeout) => panic!("it hung for {limit:?}"),
+        Err(RecvTimeoutError::Disconnected) => match worker.join() {
+            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(()) => unreachable!("the value is sent before the thread ends"),
+        },
+    }
+}
+
+/// How a process ended, which it must within the limit.
+///
+/// # Panics
+///
+/// If it has not.
+#[track_caller]
+pub fn end_of<T>(child: &Child<T>) -> ExitReason {
+    match child.wait_timeout(LIMIT) {
+        Some(reason) => reason,
+        None => panic!("{child:?} did not end within {LIMIT:?}"),
+    }
+}
+
+/// The value of a process that must end within the limit.
+///
+/// # Errors
+///
+/// As [`Child::join`].
+///
+/// # Panics
+///
+/// If it has not ended.
+#[track_caller]
+pub fn value_of<T>(child: Child<T>) -> Result<T, JoinError> {
+    end_of(&child);
+    child.join()
+}
+
+/// Why a process gave no value, which it must not within the limit.
+///
+/// # Panics
+///
+/// If it gave one, or has not ended.
+#[track_caller]
+pub fn failure_of<T>(child: Child<T>) -> JoinError {
+    match value_of(child) {
+        Ok(_) => panic!("it gave a value"),
+        Err(error) => error,
+    }
+}
+
+/// What carries the messages of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// What is usual: a ring in shared memory, unless `PROCESSION_CARRIER` says otherwise.
+    Usual,
+    /// Frames over sockets.
+    Frames,
+}
+
+/// Both carriers, for tests that promise the same of each.
+pub const BOTH: [Over; 2] = [Over::Usual, Over::Frames];
+
+impl Over {
+    /// A builder of a process whose messages travel over this.
+    pub fn builder<P: Process>(self) -> Builder<P> {
+        match self {
+            Over::Usual => P::builder(),
+            Over::Frames => P::builder().untrusted(),
+        }
+    }
+}
+
+/// Has a test binary fail at its end if it leaves a child, a zombie, a descriptor or a temporary
+/// file. Its temporary directory is one of its own from the start.
+#[macro_export]
+macro_rules! leaves_nothing_behind {
+    () => {
+        #[used]
+        // The section is an array of functions that are called before `main`.
+        #[unsafe(link_section = ".init_array")]
+        static CHECK_AT_EXIT: extern "C" fn() = $crate::check_at_exit;
+    };
+}

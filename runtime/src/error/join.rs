@@ -72,10 +72,10 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { process, pid, reason, stderr } = &*self.0;
         write!(f, "process `{process}` (pid {pid}) gave no value: {reason}")?;
-        if let ExitReason::Panicked(report) = reason {
-            if let Some(backtrace) = report.backtrace() {
-                write!(f, "\n{}", backtrace.trim_end())?;
-            }
+        if let ExitReason::Panicked(report) = reason
+            && let Some(backtrace) = report.backtrace()
+        {
+            write!(f, "\n{}", backtrace.trim_end())?;
         }
         // The last lines: enough to see what happened, not so many that they hide it.
         let lines: Vec<&str> = stderr.lines().collect();

@@ -1,9 +1,11 @@
 //! What can go wrong, by question: did it start, did it give a value, and everything else.
 
+mod crossing;
 mod failure;
 mod join;
 mod spawn;
 
+pub use crossing::{DecodeError, EncodeError};
 pub use failure::Failure;
 pub use join::JoinError;
 pub use spawn::SpawnError;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::wire::EncodeError;
+use super::EncodeError;
 
 /// A process was not started. Nothing is left of the attempt.
 #[derive(Debug, thiserror::Error)]

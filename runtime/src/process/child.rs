@@ -1,17 +1,17 @@
 //! The handle on a process that was started.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context;
 use super::start::Begun;
-use crate::error::{Error, JoinError};
+use crate::error::{DecodeError, Error, JoinError};
 use crate::id::ProcessId;
 use crate::outcome::{ExitReason, Intent};
 use crate::route::{Life, Seat, Tail};
-use crate::sys;
-use crate::wire::{DecodeError, Decoder};
+use crate::wire::Decoder;
 
 /// How long a step of [`Child::stop`] waits before the next, harder one.
 const STEP: Duration = Duration::from_secs(2);
@@ -105,7 +105,7 @@ impl<T> Child<T> {
     ///
     /// If the system refuses, or this process is a fork.
     pub fn terminate(&self) -> Result<(), Error> {
-        self.signal(sys::SIGTERM, Intent::Stop, "terminating it")
+        self.act("terminating it", Life::terminate)
     }
 
     /// Sends SIGKILL: the process ends whatever it is doing. One that has ended already is not an
@@ -115,7 +115,7 @@ impl<T> Child<T> {
     ///
     /// If the system refuses, or this process is a fork.
     pub fn kill(&self) -> Result<(), Error> {
-        self.signal(sys::SIGKILL, Intent::Kill, "killing it")
+        self.act("killing it", |life| life.kill(Intent::Kill))
     }
 
     /// Kills the process and all that descends from it, other programs included, with their
@@ -147,7 +147,7 @@ impl<T> Child<T> {
         if let Some(reason) = self.wait_timeout(STEP) {
             return Ok(reason);
         }
-        self.signal(sys::SIGKILL, Intent::Stop, "stopping it")?;
+        self.act("stopping it", |life| life.kill(Intent::Stop))?;
         Ok(self.wait())
     }
 
@@ -213,9 +213,13 @@ impl<T> Child<T> {
         if context::is_fork() { Err(Error::Forked) } else { Ok(()) }
     }
 
-    fn signal(&self, number: i32, intent: Intent, action: &'static str) -> Result<(), Error> {
+    fn act(
+        &self,
+        action: &'static str,
+        act: impl FnOnce(&Life) -> io::Result<()>,
+    ) -> Result<(), Error> {
         self.check()?;
-        self.life.signal(number, intent).map_err(|source| Error::System {
+        act(&self.life).map_err(|source| Error::System {
             process: self.name().to_owned(),
             pid: self.pid(),
             action,

@@ -1,7 +1,7 @@
 //! Where a process looks: who it is, whose it is, and what it started.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -158,7 +158,6 @@ pub fn available_parallelism() -> usize {
 /// # }
 /// ```
 pub fn exit(code: i32) -> ! {
-    let _ = io::stdout().flush();
     std::process::exit(code)
 }
 

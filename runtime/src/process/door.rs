@@ -9,7 +9,6 @@ use crate::error::SpawnError;
 use crate::outcome::Intent;
 use crate::registry::{ENTRIES, Entry, Work};
 use crate::route::Life;
-use crate::sys;
 use crate::wire::{Carrier, Encoder, Fault, LaneReceiver, LaneSender, Tag};
 
 #[distributed_slice(ENTRIES)]
@@ -102,7 +101,7 @@ impl Lane {
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        let _ = self.life.signal(sys::SIGKILL, Intent::Kill);
+        let _ = self.life.kill(Intent::Kill);
         self.life.wait(None);
     }
 }

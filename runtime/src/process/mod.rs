@@ -14,8 +14,9 @@ pub use context::{
     worker_exe,
 };
 
+use crate::error::{DecodeError, EncodeError};
 use crate::registry::{Answer, Body, Entry, Work};
-use crate::wire::{DecodeError, Decoder, EncodeError, Encoder};
+use crate::wire::{Decoder, Encoder};
 
 /// A function annotated with [`#[process]`](crate::process), as a type.
 ///

@@ -15,12 +15,15 @@ use crate::wire::{
     Bootstrap, ChildEnds, Closer, Decoder, Fault, LaneReceiver, LaneSender, OwnedBody, Reports, Tag,
 };
 
+/// Makes a child's first word from its ends of the lanes.
+type FirstWord = Box<dyn FnOnce(ChildEnds) -> Bootstrap + Send>;
+
 /// All that an attendant needs.
 pub(crate) struct Attendance {
     pub(crate) life: Arc<Life>,
     pub(crate) meeting: Meeting,
     pub(crate) expected: Expected,
-    pub(crate) bootstrap: Box<dyn FnOnce(ChildEnds) -> Bootstrap + Send>,
+    pub(crate) bootstrap: FirstWord,
     /// The lanes, unless someone else reads them.
     pub(crate) lanes: Option<(LaneSender, LaneReceiver)>,
     pub(crate) reports: Reports,
@@ -59,7 +62,7 @@ pub(crate) fn attend(attendance: Attendance) -> std::io::Result<Seat> {
         .inspect_err(|_| {
             // Nobody else will: it was created a moment ago and is not known to anyone.
             let _ = life.watch().signal(sys::SIGKILL);
-            life.finish(|watch, _| {
+            life.finish(|watch, _, _| {
                 watch.reap();
                 let reason = ExitReason::StartFailed("there is no thread left for it".to_owned());
                 End { reason, value: None }
@@ -82,7 +85,7 @@ impl Attendance {
         let Attendance { life, meeting, expected, bootstrap, lanes, arguments, .. } = self;
         let outcome = Outcome::expect(lanes, arguments).unwrap_or_else(|error| {
             let why = format!("there is no thread left for its lane: {error}");
-            let _ = life.signal(sys::SIGKILL, Intent::GiveUp(why));
+            let _ = life.kill(Intent::GiveUp(why));
             Outcome::Nothing
         });
         let stderr = self.stderr.2.clone();
@@ -105,13 +108,14 @@ impl Attendance {
         if let Some(Err(why)) = &begun {
             said = Said::StartFailed(why.clone());
         }
-        life.finish(|watch, intent| {
+        life.finish(|watch, terminated, intent| {
             let (ended, peak) = watch.reap();
             let (begun, limited) = (matches!(begun, Some(Ok(()))), self.limited);
             let evidence = Evidence {
                 ended,
                 said,
                 report,
+                terminated,
                 intent,
                 begun,
                 peak,
@@ -160,10 +164,10 @@ fn watch(
         if let Some((limit, _)) = greeting.until.take_if(|(_, at)| *at <= now) {
             greeting.waiting = None;
             let why = format!("it said nothing within {limit:?}");
-            let _ = life.signal(sys::SIGKILL, Intent::GiveUp(why));
+            let _ = life.kill(Intent::GiveUp(why));
         }
         if let Some((limit, _)) = timeout.take_if(|(_, at)| *at <= now) {
-            let _ = life.signal(sys::SIGKILL, Intent::TimeOut(limit));
+            let _ = life.kill(Intent::TimeOut(limit));
         }
     }
 }
@@ -171,7 +175,7 @@ fn watch(
 /// The meeting, until it has taken place or cannot any more.
 struct Greeting<'a> {
     life: &'a Life,
-    waiting: Option<(Meeting, Box<dyn FnOnce(ChildEnds) -> Bootstrap + Send>)>,
+    waiting: Option<(Meeting, FirstWord)>,
     expected: Expected,
     until: Option<(Duration, Instant)>,
     result: Option<Result<(), String>>,
@@ -195,7 +199,7 @@ impl Greeting<'_> {
             }
             Err(Unmet::HungUp) => {}
             Err(Unmet::Wrong(why)) => {
-                let _ = self.life.signal(sys::SIGKILL, Intent::GiveUp(why.clone()));
+                let _ = self.life.kill(Intent::GiveUp(why.clone()));
                 self.until = None;
                 self.result = Some(Err(why));
             }
@@ -259,7 +263,7 @@ type Brought = (Said, Option<OwnedBody>, Option<Vec<u8>>);
 /// Where the outcome will come from.
 enum Outcome {
     /// From shared memory, whenever it is looked at. The sender keeps the arguments' regions.
-    Lane(LaneSender, LaneReceiver),
+    Lane(Box<(LaneSender, LaneReceiver)>),
     /// From a thread that keeps the lane from filling up.
     Pumped(JoinHandle<Brought>),
     Nothing,
@@ -274,7 +278,7 @@ impl Outcome {
             return Ok(Outcome::Nothing);
         };
         let Some(arguments) = arguments else {
-            return Ok(Outcome::Lane(to_child, from_child));
+            return Ok(Outcome::Lane(Box::new((to_child, from_child))));
         };
         let pump = std::thread::Builder::new()
             .name("procession-lane".to_owned())
@@ -300,8 +304,8 @@ impl Outcome {
             closer.close();
         }
         let (said, value, report) = match self {
-            Outcome::Lane(_sender, mut lane) => {
-                let (said, value) = hear(&mut lane, Some(Instant::now()));
+            Outcome::Lane(mut lanes) => {
+                let (said, value) = hear(&mut lanes.1, Some(Instant::now()));
                 (said, value, reports.last())
             }
             Outcome::Pumped(pump) => pump.join().unwrap_or((Said::Nothing, None, None)),

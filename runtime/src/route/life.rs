@@ -24,7 +24,8 @@ pub(crate) struct Life {
 
 #[derive(Debug)]
 struct State {
-    intent: Intent,
+    terminated: bool,
+    intent: Option<Intent>,
     /// Whether it is to be asked to stop as soon as it can hear.
     stop_asked: bool,
     control: Option<ControlSender>,
@@ -58,7 +59,8 @@ impl Life {
         (id, number): (ProcessId, u64),
         watch: Arc<Pidfd>,
     ) -> Arc<Self> {
-        let state = State { intent: Intent::None, stop_asked: false, control: None, end: None };
+        let state =
+            State { terminated: false, intent: None, stop_asked: false, control: None, end: None };
         let (state, ended) = (Mutex::new(state), Condvar::new());
         let life = Arc::new(Life { pid, name, id, number, watch, state, ended });
         registered().insert(number, Arc::downgrade(&life));
@@ -86,22 +88,30 @@ impl Life {
     /// Asks it to stop: now, or as soon as it can hear.
     pub(crate) fn ask_to_stop(&self) {
         let mut state = self.state();
-        state.stop_asked = true;
-        if let Some(control) = &state.control {
+        // Asked once: a child that does not listen would let the channel fill up.
+        if !std::mem::replace(&mut state.stop_asked, true)
+            && let Some(control) = &state.control
+        {
             let _ = control.stop();
         }
     }
 
-    /// Sends a signal with an intent, unless the child has ended. An intent that is stronger than
-    /// the one before takes its place.
-    pub(crate) fn signal(&self, number: i32, intent: Intent) -> io::Result<()> {
+    /// Sends SIGTERM, unless the child has ended.
+    pub(crate) fn terminate(&self) -> io::Result<()> {
         let mut state = self.state();
-        if state.end.is_some() {
-            return Ok(());
+        if state.end.is_none() {
+            self.watch.signal(sys::SIGTERM)?;
+            state.terminated = true;
         }
-        self.watch.signal(number)?;
-        if state.intent == Intent::None || intent == Intent::Kill {
-            state.intent = intent;
+        Ok(())
+    }
+
+    /// Sends SIGKILL for a reason, unless the child has ended. The first reason counts.
+    pub(crate) fn kill(&self, intent: Intent) -> io::Result<()> {
+        let mut state = self.state();
+        if state.end.is_none() {
+            self.watch.signal(sys::SIGKILL)?;
+            state.intent.get_or_insert(intent);
         }
         Ok(())
     }
@@ -111,16 +121,16 @@ impl Life {
         let mut state = self.state();
         // Ends are published under this lock and after the reaping, so the pid is still its own.
         if state.end.is_none() {
-            state.intent = Intent::Kill;
+            state.intent.get_or_insert(Intent::Kill);
             sys::kill_tree(self.pid);
         }
     }
 
     /// Reaps it and publishes what follows from that, once.
-    pub(super) fn finish(&self, conclude: impl FnOnce(&Pidfd, Intent) -> End) {
+    pub(super) fn finish(&self, conclude: impl FnOnce(&Pidfd, bool, Option<Intent>) -> End) {
         let mut state = self.state();
         let intent = state.intent.clone();
-        state.end = Some(conclude(&self.watch, intent));
+        state.end = Some(conclude(&self.watch, state.terminated, intent));
         let control = state.control.take();
         drop(state);
         self.ended.notify_all();

@@ -148,3 +148,27 @@ fn print(stream: Stream, text: &str) -> bool {
     })
     .is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_tail_is_the_end_of_what_was_written(
+            chunks in proptest::collection::vec("[a-z\n]{0,40000}", 0..6),
+        ) {
+            let tail = Tail::default();
+            let whole = chunks.concat();
+
+            chunks.iter().for_each(|chunk| tail.add(chunk.as_bytes()));
+
+            let text = tail.text();
+            prop_assert!(text.len() <= KEPT);
+            prop_assert!(whole.ends_with(&text));
+            prop_assert!(whole.len() >= KEPT || text == whole);
+        }
+    }
+}

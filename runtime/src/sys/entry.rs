@@ -5,43 +5,76 @@ use std::ffi::{c_char, c_int, c_void};
 /// What the system calls before `main`.
 pub(crate) type Constructor = extern "C" fn(c_int, *const *const c_char, *const *const c_char);
 
-/// Has the system call a function before `main`, in whatever program it is linked into.
+/// Has the system call a function before `main`, in whatever program it is linked into. The
+/// expression's value is what names, and so links, the constructor.
 macro_rules! before_main {
-    ($function:path) => {
+    ($constructor:ident => $function:path) => {
+        extern "C" fn $constructor(
+            count: ::std::ffi::c_int,
+            arguments: *const *const ::std::ffi::c_char,
+            environment: *const *const ::std::ffi::c_char,
+        ) {
+            // SAFETY: the system calls this, once, on the only thread there is.
+            $function(unsafe {
+                $crate::sys::BeforeMain::new($constructor, count, arguments, environment)
+            })
+        }
+
         #[used]
         // The section is an array of functions of this type, and nothing but one goes there.
         #[unsafe(link_section = ".init_array")]
-        static BEFORE_MAIN: $crate::sys::Constructor = $function;
+        static BEFORE_MAIN: $crate::sys::Constructor = $constructor;
     };
 }
 pub(crate) use before_main;
 
-/// Runs the constructors that the system would have called after `ours`: allocators, profilers
-/// and the like, which a process that never reaches `main` would otherwise miss.
-///
-/// They are found in the program's own dynamic section. A program without one, which is linked
-/// neither as position independent nor dynamically, runs none.
-///
-/// # Safety
-///
-/// Called once, from `ours`, with the arguments it was called with.
-pub(crate) unsafe fn run_later_constructors(
+/// The time before `main`: one thread, and constructors that have not run yet.
+pub(crate) struct BeforeMain {
     ours: Constructor,
     count: c_int,
     arguments: *const *const c_char,
     environment: *const *const c_char,
-) {
-    let mut array = Array { ours: ours as usize, later: &[] };
-    // SAFETY: the callback matches the declared type and `array` outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(find_array), (&raw mut array).cast::<c_void>()) };
-    for &constructor in array.later {
-        if constructor == 0 || constructor == usize::MAX {
-            continue;
+}
+
+impl BeforeMain {
+    /// # Safety
+    ///
+    /// Called from the constructor `ours` while the system runs it, with what it was called with.
+    pub(crate) unsafe fn new(
+        ours: Constructor,
+        count: c_int,
+        arguments: *const *const c_char,
+        environment: *const *const c_char,
+    ) -> Self {
+        BeforeMain { ours, count, arguments, environment }
+    }
+
+    /// Takes a variable out of the environment, so that nothing this process starts sees it.
+    pub(crate) fn take_variable(&self, name: &str) -> Option<String> {
+        let value = std::env::var(name).ok()?;
+        // SAFETY: no other thread runs yet that could read the environment meanwhile.
+        unsafe { std::env::remove_var(name) };
+        Some(value)
+    }
+
+    /// Runs the constructors that the system would have called after ours: allocators, profilers
+    /// and the like, which a process that never reaches `main` would otherwise miss.
+    ///
+    /// They are found in the program's own dynamic section. A program without one, which is linked
+    /// neither as position independent nor dynamically, runs none.
+    pub(crate) fn run_later_constructors(self) {
+        let mut array = Array { ours: self.ours as usize, later: &[] };
+        // SAFETY: the callback matches the declared type and `array` outlives the call.
+        unsafe { libc::dl_iterate_phdr(Some(find_array), (&raw mut array).cast::<c_void>()) };
+        for &constructor in array.later {
+            if constructor == 0 || constructor == usize::MAX {
+                continue;
+            }
+            // SAFETY: the array holds functions of this type, and the system would call each of
+            // them now, in this order and with these arguments, if ours returned.
+            let constructor: Constructor = unsafe { std::mem::transmute(constructor) };
+            constructor(self.count, self.arguments, self.environment);
         }
-        // SAFETY: the array holds functions of this type, and the system would call each of them
-        // now, in this order and with these arguments, if `ours` returned.
-        let constructor: Constructor = unsafe { std::mem::transmute(constructor) };
-        constructor(count, arguments, environment);
     }
 }
 
@@ -97,15 +130,3 @@ extern "C" fn find_array(
 
 const DT_INIT_ARRAY: usize = 25;
 const DT_INIT_ARRAYSZ: usize = 27;
-
-/// Takes a variable out of the environment, so that nothing this process starts sees it.
-///
-/// # Safety
-///
-/// No other thread runs yet.
-pub(crate) unsafe fn take_variable(name: &str) -> Option<String> {
-    let value = std::env::var(name).ok()?;
-    // SAFETY: the caller vouches that nobody reads the environment meanwhile.
-    unsafe { std::env::remove_var(name) };
-    Some(value)
-}

@@ -1,8 +1,8 @@
 //! What std's start would have installed, for a process that never reaches `main`: broken pipes
 //! are errors, and a stack overflow says so before it kills.
 
-use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
+use std::sync::OnceLock;
 
 /// Makes a write to a pipe that nobody reads an error rather than a signal.
 pub(crate) fn ignore_broken_pipes() {
@@ -15,22 +15,12 @@ pub(crate) fn ignore_broken_pipes() {
 const REACH: usize = 64 * 1024;
 
 /// What is printed, made before anything went wrong.
-struct Message(UnsafeCell<Vec<u8>>);
+static MESSAGE: OnceLock<String> = OnceLock::new();
 
-// SAFETY: it is written once, before the handler that reads it is installed.
-unsafe impl Sync for Message {}
-
-static MESSAGE: Message = Message(UnsafeCell::new(Vec::new()));
-
-/// Has a stack overflow of the initial thread print a line before the process dies of it.
-///
-/// # Safety
-///
-/// Called once, on the initial thread, before other threads run.
-pub(crate) unsafe fn report_stack_overflow(name: &str) {
-    let message = format!("\nthread 'main' of process `{name}` has overflowed its stack\n");
-    // SAFETY: the caller vouches that this is the only access until the handler is installed.
-    unsafe { *MESSAGE.0.get() = message.into_bytes() };
+/// Has a stack overflow of the calling thread print a line before the process dies of it.
+pub(crate) fn report_stack_overflow(name: &str) {
+    MESSAGE
+        .get_or_init(|| format!("\nthread 'main' of process `{name}` has overflowed its stack\n"));
     // A signal cannot be handled on a stack that is used up, so the handler gets its own.
     let stack = Box::leak(vec![0_u8; libc::SIGSTKSZ.max(16 * 1024)].into_boxed_slice());
     let stack = libc::stack_t {
@@ -65,15 +55,21 @@ fn install(signal: c_int) {
 /// Prints if the stack is what ran out, and lets the fault happen again with nobody handling it.
 extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel passes a description of the fault.
-    let address = unsafe { (*info).si_addr() } as usize;
+    let info = unsafe { &*info };
+    // SAFETY: these two signals come with an address.
+    let address = unsafe { info.si_addr() } as usize;
     if stack_pointer(context).is_some_and(|pointer| pointer.abs_diff(address) < REACH) {
-        // SAFETY: it was written before this handler was installed and is only read since.
-        let message = unsafe { &*MESSAGE.0.get() };
+        let message = MESSAGE.get().map_or("", String::as_str);
         // SAFETY: `write` may be called in a signal handler and reads the given bytes.
         unsafe { libc::write(2, message.as_ptr().cast::<c_void>(), message.len()) };
     }
-    // SAFETY: the default action installs no code; the fault repeats when this returns.
+    // SAFETY: the default action installs no code; a fault repeats when this returns.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
+    if info.si_code <= 0 {
+        // Somebody sent it, so nothing repeats by itself.
+        // SAFETY: `raise` may be called in a signal handler.
+        unsafe { libc::raise(signal) };
+    }
 }
 
 /// Where the stack of the faulting code was.

@@ -19,7 +19,7 @@ pub(crate) use descriptors::{
     has_head_room, inheritable, is_closed, is_descriptor_limit, not_inheritable, take_inherited,
     try_directory, unlink_but_hold,
 };
-pub(crate) use entry::{Constructor, before_main, run_later_constructors, take_variable};
+pub(crate) use entry::{BeforeMain, Constructor, before_main};
 pub(crate) use exe::{Build, build_of, own_build, own_program, runs_own_program};
 pub(crate) use fault::{ignore_broken_pipes, report_stack_overflow};
 pub(crate) use limits::{file_size_limit, limit_memory};
@@ -29,6 +29,6 @@ pub(crate) use process::{
     Ended, Pidfd, die_at_once, die_with_parent, exit_now, kill_tree, on_initial_thread, parent_id,
     random, set_process_name,
 };
-pub(crate) use signal::{SIGABRT, SIGKILL, SIGTERM, signal_name};
+pub(crate) use signal::{SIGABRT, SIGKILL, SIGSEGV, SIGTERM, signal_name};
 #[cfg(not(loom))]
 pub(crate) use wait::{sleep_while, wake_all};

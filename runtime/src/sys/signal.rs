@@ -1,6 +1,7 @@
 //! The names of signals.
 
 pub(crate) const SIGABRT: i32 = libc::SIGABRT;
+pub(crate) const SIGSEGV: i32 = libc::SIGSEGV;
 pub(crate) const SIGKILL: i32 = libc::SIGKILL;
 pub(crate) const SIGTERM: i32 = libc::SIGTERM;
 

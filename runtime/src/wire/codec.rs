@@ -16,39 +16,10 @@ use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::{DecodeError, EncodeError};
+
 /// How many bytes say how long a section is.
 const PREFIX: usize = size_of::<u64>();
-
-/// A value could not be turned into bytes.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EncodeError {
-    /// The value's `Serialize` refused, or asked for what the format cannot do.
-    #[error("`{type_name}` cannot be encoded: {text}")]
-    #[non_exhaustive]
-    Refused {
-        /// The value's type.
-        type_name: &'static str,
-        /// What its `Serialize` said.
-        text: String,
-    },
-
-    /// The message is larger than [`max_message`](crate::Builder::max_message).
-    #[error("the message is larger than the limit of {limit} bytes (see `max_message`)")]
-    #[non_exhaustive]
-    TooLarge {
-        /// The limit in bytes.
-        limit: usize,
-    },
-}
-
-/// Bytes could not be turned back into a value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{type_name}` cannot be decoded: {text}")]
-pub struct DecodeError {
-    type_name: &'static str,
-    text: String,
-}
 
 /// A row of sections on its way out: what it borrows is copied only when it is sent.
 pub struct Encoder<'a> {
@@ -88,7 +59,7 @@ impl<'a> Encoder<'a> {
         let tail = self.tail();
         let start = tail.len();
         tail.extend_from_slice(&[0; PREFIX]);
-        let full = start + PREFIX + limit;
+        let full = limit.saturating_add(start + PREFIX);
         let written = postcard::serialize_with_flavor(value, Tail { buffer: tail, full });
         if let Err(error) = written {
             if error == postcard::Error::SerializeBufferFull {
@@ -227,12 +198,6 @@ impl fmt::Debug for Decoder<'_> {
     }
 }
 
-impl DecodeError {
-    fn of<T>(text: String) -> Self {
-        DecodeError { type_name: std::any::type_name::<T>(), text }
-    }
-}
-
 /// The bytes of a value that is nothing but bytes.
 fn as_bytes<T: 'static>(value: &T) -> Option<&[u8]> {
     let value: &dyn Any = value;
@@ -341,5 +306,99 @@ fn why_not_decoded<T: DeserializeOwned>(bytes: &[u8], error: postcard::Error) ->
 impl fmt::Debug for Encoder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Encoder").field("len", &self.len).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Mixed {
+        number: i64,
+        text: Option<String>,
+        #[serde(with = "crate::bytes")]
+        block: Vec<u8>,
+        rows: Vec<(u8, f64)>,
+    }
+
+    fn mixed() -> impl Strategy<Value = Mixed> {
+        let rows = proptest::collection::vec((any::<u8>(), -1e9..1e9), 0..9);
+        (any::<i64>(), any::<Option<String>>(), any::<Vec<u8>>(), rows)
+            .prop_map(|(number, text, block, rows)| Mixed { number, text, block, rows })
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_of_values_is_read_back(
+            mixed in mixed(),
+            bytes: Vec<u8>,
+            text: String,
+            pair: (u32, bool),
+        ) {
+            let boxed: Box<[u8]> = bytes.clone().into();
+            let mut row = Encoder::new(1 << 20);
+            row.section(&bytes).unwrap();
+            row.section(&mixed).unwrap();
+            row.section(&text).unwrap();
+            row.section(&boxed).unwrap();
+            row.section(&pair).unwrap();
+            let len = row.len();
+            let row = row.into_vec();
+            prop_assert_eq!(row.len(), len);
+
+            let mut source = row.as_slice();
+            let mut read = Decoder::new(&mut source);
+            prop_assert_eq!(read.section::<Vec<u8>>().unwrap(), bytes);
+            prop_assert_eq!(read.section::<Mixed>().unwrap(), mixed);
+            prop_assert_eq!(read.section::<String>().unwrap(), text);
+            prop_assert_eq!(read.section::<Box<[u8]>>().unwrap(), boxed);
+            prop_assert_eq!(read.section::<(u32, bool)>().unwrap(), pair);
+            prop_assert!(read.finish::<()>().is_ok());
+        }
+
+        #[test]
+        fn rubbish_is_an_error_and_never_a_panic(rubbish: Vec<u8>) {
+            crate::wire::fuzz::row(&rubbish);
+        }
+
+        #[test]
+        fn a_row_never_grows_past_its_limit(len in 0_usize..200, limit in 0_usize..200) {
+            let numbers: Vec<u16> = vec![7; len];
+            let mut row = Encoder::new(limit);
+
+            match row.section(&numbers) {
+                Ok(()) => prop_assert!(row.len() <= limit),
+                Err(error) => prop_assert_eq!(error, EncodeError::TooLarge { limit }),
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_type_says_of_its_failure_is_kept() {
+        struct Shy;
+        impl Serialize for Shy {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("not in the mood"))
+            }
+        }
+        #[derive(Debug)]
+        struct Picky;
+        impl<'de> Deserialize<'de> for Picky {
+            fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+                Err(serde::de::Error::custom("not this one"))
+            }
+        }
+
+        let error = Encoder::new(99).section(&Shy).unwrap_err().to_string();
+        assert!(error.contains("Shy") && error.contains("not in the mood"), "{error}");
+        let mut row = Encoder::new(99);
+        row.section(&5_u8).unwrap();
+        let row = row.into_vec();
+        let error = Decoder::new(&mut row.as_slice()).section::<Picky>().unwrap_err().to_string();
+        assert!(error.contains("Picky") && error.contains("not this one"), "{error}");
     }
 }

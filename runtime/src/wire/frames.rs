@@ -145,3 +145,65 @@ fn word<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8]), FrameError> {
     let (word, rest) = bytes.split_first_chunk::<N>().ok_or(FrameError::Rubbish)?;
     Ok((*word, rest))
 }
+
+#[cfg(test)]
+mod tests {
+    use ipc_channel::ipc;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_message_of_any_pieces_arrives_whole(
+            tag: u32,
+            sizes in proptest::collection::vec(0_usize..100_000, 0..4),
+            aside in proptest::option::of(0_usize..9_000),
+        ) {
+            let pieces: Vec<Vec<u8>> =
+                sizes.iter().enumerate().map(|(at, &len)| vec![at as u8; len]).collect();
+            let whole = pieces.concat();
+            let (sender, receiver) = ipc::bytes_channel().unwrap();
+            let mut got = Vec::new();
+            let mut heard = None;
+
+            let tagged = std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    if let Some(len) = aside {
+                        send_aside(&sender, 9, [vec![7; len].as_slice()].into_iter()).unwrap();
+                    }
+                    send(&sender, tag, whole.len(), pieces.iter().map(Vec::as_slice)).unwrap();
+                });
+                receive(&receiver, whole.len(), &mut got, |_, body| {
+                    heard = Some(body.len());
+                    Ok(())
+                })
+            });
+
+            prop_assert_eq!(tagged, Ok(tag));
+            prop_assert_eq!(got, whole);
+            prop_assert_eq!(heard, aside);
+        }
+
+        #[test]
+        fn a_message_over_the_limit_is_refused_before_it_is_kept(len in 1_usize..1 << 40) {
+            let mut frame = vec![FIRST, 0, 0, 0, 0];
+            frame.extend_from_slice(&(len as u64).to_le_bytes());
+            let mut into = Vec::new();
+
+            let added = Reassembly::new(len - 1).add(&frame, &mut into);
+
+            prop_assert_eq!(added, Err(FrameError::Rubbish));
+            prop_assert_eq!(into.capacity(), 0);
+        }
+    }
+
+    #[test]
+    fn a_frame_that_nothing_began_is_refused() {
+        let mut into = Vec::new();
+        assert_eq!(Reassembly::new(9).add(&[NEXT, 1], &mut into), Err(FrameError::Rubbish));
+        assert_eq!(Reassembly::new(9).add(&[], &mut into), Err(FrameError::Rubbish));
+    }
+}

@@ -9,6 +9,8 @@ mod bootstrap;
 mod channel;
 mod codec;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod lane;
 mod patience;
 mod region;
@@ -19,7 +21,7 @@ pub(crate) use bootstrap::{
     Bootstrap, Control, ControlReceiver, ControlSender, Greeting, ParentIs, Server,
 };
 pub(crate) use channel::ChannelError;
-pub use codec::{DecodeError, Decoder, EncodeError, Encoder};
+pub use codec::{Decoder, Encoder};
 pub(crate) use lane::{
     Carrier, ChildEnds, Closer, Fault, LaneReceiver, LaneSender, OwnedBody, ParentEnds, Reports,
     Tag, connect,

@@ -1,6 +1,5 @@
 //! From the first word to the exit: limits, set-up, the function, its outcome.
 
-use std::io::Write;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -25,8 +24,7 @@ pub(super) fn work(greeting: Greeting) -> i32 {
     };
     let Bootstrap { entry, name, id, parent, memory_limit, max_message, ends } = bootstrap;
     sys::set_process_name(&name);
-    // SAFETY: this is the initial thread, and no other was started.
-    unsafe { sys::report_stack_overflow(&name) };
+    sys::report_stack_overflow(&name);
     let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
     let (arguments, outcome, reports) = ends.open(limit);
     let mut outcome = ManuallyDrop::new(outcome);
@@ -34,11 +32,11 @@ pub(super) fn work(greeting: Greeting) -> i32 {
     // Without a thread that listens, the kernel alone watches over the parent.
     let _ = listener.send(control);
     become_worker(Worker { name, id, parent });
-    if let Some(bytes) = memory_limit {
-        if let Err(error) = sys::limit_memory(bytes) {
-            let why = format!("its memory limit of {bytes} bytes was refused: {error}");
-            return told(outcome.send_text(Tag::BadArguments, &why), 1);
-        }
+    if let Some(bytes) = memory_limit
+        && let Err(error) = sys::limit_memory(bytes)
+    {
+        let why = format!("its memory limit of {bytes} bytes was refused: {error}");
+        return told(outcome.send_text(Tag::BadArguments, &why), 1);
     }
     let Some(entry) = Entry::at(entry) else {
         return told(outcome.send_text(Tag::BadArguments, "it has no such function"), 1);
@@ -50,8 +48,6 @@ pub(super) fn work(greeting: Greeting) -> i32 {
         }
         run(entry, arguments, limit, &mut outcome)
     }));
-    // What the function printed stands before its end.
-    let _ = std::io::stdout().flush();
     match ended {
         Ok(code) => code,
         Err(payload) => {
@@ -88,8 +84,6 @@ fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, outcome: &mut LaneS
     let mut code = 0;
     message.body.decode(|mut row| {
         call(&mut row, limit, &mut |answer| {
-            // As above: printed before the end is known.
-            let _ = std::io::stdout().flush();
             code = match answer {
                 Answer::Value(row) => match outcome.send(Tag::Value, row, None) {
                     Err(Fault::NoRoom) => {

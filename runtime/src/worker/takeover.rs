@@ -1,6 +1,5 @@
 //! How a copy of the program becomes a worker.
 
-use std::ffi::{c_char, c_int};
 use std::io::Write;
 use std::panic::catch_unwind;
 use std::sync::Mutex;
@@ -8,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::body;
 use crate::registry;
-use crate::sys;
+use crate::sys::{self, BeforeMain};
 use crate::wire::{Greeting, VARIABLE, Variable};
 
-sys::before_main!(before_main);
+sys::before_main!(constructor => before_main);
 
 /// Whether `init` has run in this process, and its children's has to.
 static IN_INIT: AtomicBool = AtomicBool::new(false);
@@ -35,7 +34,7 @@ pub(crate) struct Standing {
 
 /// Asked before each start; that it names the constructor is what links that.
 pub(crate) fn standing() -> Standing {
-    std::hint::black_box(before_main as sys::Constructor);
+    std::hint::black_box(constructor as sys::Constructor);
     let waiting = CALL.lock().is_ok_and(|call| call.is_some());
     // Where the constructor did not run, the variable still stands there.
     let forgotten = || {
@@ -52,15 +51,8 @@ pub(crate) fn standing() -> Standing {
 }
 
 /// Called by the system before `main`, with nothing set up by std.
-extern "C" fn before_main(
-    count: c_int,
-    arguments: *const *const c_char,
-    environment: *const *const c_char,
-) {
-    // SAFETY: the system runs constructors on the only thread there is.
-    let Some(value) = (unsafe { sys::take_variable(VARIABLE) }) else {
-        return;
-    };
+fn before_main(early: BeforeMain) {
+    let Some(value) = early.take_variable(VARIABLE) else { return };
     // What is not meant for us, because a worker's child inherited it, is removed and ignored.
     let Some(call) = Variable::parse(&value) else {
         return;
@@ -80,8 +72,7 @@ extern "C" fn before_main(
         }
         return;
     }
-    // SAFETY: this is the constructor, and these are its arguments.
-    unsafe { sys::run_later_constructors(before_main, count, arguments, environment) };
+    early.run_later_constructors();
     take_over(&call)
 }
 

@@ -105,7 +105,8 @@ impl Consumer {
             return Ok(false);
         }
         let ahead = written.wrapping_sub(self.released);
-        if written < self.seen || ahead > self.shared.data.capacity() || written % 8 != 0 {
+        if written < self.seen || ahead > self.shared.data.capacity() || !written.is_multiple_of(8)
+        {
             return Err(Violation);
         }
         self.seen = written;

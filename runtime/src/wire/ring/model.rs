@@ -6,6 +6,8 @@
 //!
 //! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p procession-model`.
 
+#![cfg(test)]
+
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 

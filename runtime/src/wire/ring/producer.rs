@@ -56,7 +56,7 @@ impl Producer {
     /// Up to where the reader is done.
     pub(crate) fn done(&mut self) -> Result<u64, Violation> {
         let done = self.shared.control().done.0.load(Acquire);
-        if done < self.done || done > self.written || done % 8 != 0 {
+        if done < self.done || done > self.written || !done.is_multiple_of(8) {
             return Err(Violation);
         }
         self.done = done;

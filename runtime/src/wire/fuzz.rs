@@ -1,0 +1,116 @@
+//! What reads bytes that another process wrote, for fuzzers and for the replay of their corpus.
+//!
+//! Each function takes anything and must come back: no panic, no hang, no access out of bounds.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::codec::Decoder;
+use super::frames::{Progress, Reassembly};
+use super::region::Region;
+use super::ring::{CONTROL, Consumer, Producer, Shared};
+use super::variable::Variable;
+
+/// A row of values.
+pub fn row(data: &[u8]) {
+    let mut source = data;
+    let mut read = Decoder::new(&mut source);
+    let _ = read.section::<Vec<u8>>();
+    let _ = read.section::<(u64, Option<String>, Vec<i32>)>();
+    let _ = read.section::<String>();
+    let _ = read.finish::<()>();
+}
+
+/// A stream of frames, each behind a byte that says how long it is.
+pub fn frames(data: &[u8]) {
+    const LIMIT: usize = 1 << 16;
+    let (mut message, mut into, mut rest) = (Reassembly::new(LIMIT), Vec::new(), data);
+    while let Some((&len, after)) = rest.split_first() {
+        let (frame, next) = after.split_at(after.len().min(len.into()));
+        rest = next;
+        match message.add(frame, &mut into) {
+            Ok(Progress::Whole(_)) => message = Reassembly::new(LIMIT),
+            Ok(_) => {}
+            Err(_) => return,
+        }
+        assert!(into.len() <= LIMIT);
+    }
+}
+
+/// The variable that makes a process a worker.
+pub fn variable(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Some(variable) = Variable::parse(text)
+    {
+        assert_eq!(Variable::parse(&variable.format()), Some(variable));
+    }
+}
+
+/// A ring whose other side writes what it likes over all of it, between our steps.
+pub fn ring(data: &[u8]) {
+    const DATA: usize = 1 << 10;
+    let Ok(region) = Region::zeroed(4096 + DATA) else { return };
+    let region = Arc::new(region);
+    let shared = Shared::in_region(&region, 0, 4096..4096 + DATA);
+    let mut consumer = Consumer::new(shared.clone());
+    let mut producer = Producer::new(shared);
+    let now = Some(Instant::now());
+    let mut into = Vec::new();
+    for step in data.chunks(6) {
+        let [place, high, value @ ..] = step else { return };
+        let mut word = [0; 8];
+        word[..value.len()].copy_from_slice(value);
+        // Mostly the control words; sometimes a frame.
+        let at = if *high < 200 {
+            usize::from(*place) * 8 % CONTROL
+        } else {
+            4096 + usize::from(*place) * 3
+        };
+        region.write(at, &word);
+        let pushed = producer.push(1, value.len(), [value].into_iter(), now);
+        let popped = consumer.pop(&mut into, now);
+        assert!(into.len() <= DATA);
+        if pushed.is_err() && popped.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    #[test]
+    fn the_corpus_of_each_fuzz_target_comes_back() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/corpus");
+        let targets: [(&str, fn(&[u8])); 4] = [
+            ("row", super::row),
+            ("frames", super::frames),
+            ("variable", super::variable),
+            ("ring", super::ring),
+        ];
+        for (name, target) in targets {
+            let files = std::fs::read_dir(corpus.join(name)).unwrap();
+            let inputs: Vec<Vec<u8>> =
+                files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+            assert!(!inputs.is_empty(), "the corpus of `{name}` is empty");
+            inputs.iter().for_each(|input| target(input));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_wild_peer_never_makes_a_ring_panic_or_hang(
+            data in proptest::collection::vec(proptest::num::u8::ANY, 0..400),
+        ) {
+            super::ring(&data);
+        }
+
+        #[test]
+        fn frames_of_rubbish_never_panic(
+            data in proptest::collection::vec(proptest::num::u8::ANY, 0..400),
+        ) {
+            super::frames(&data);
+        }
+    }
+}

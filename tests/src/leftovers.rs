@@ -1,0 +1,86 @@
+//! What a test program must not leave behind.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use crate::{LIMIT, children_of, descriptors, soon};
+
+/// Where a test program and all that it starts have their temporary files.
+const HOME: &str = "PROCESSION_TESTS_HOME";
+
+/// The descriptors that the runtime keeps for the next start, and some that the test harness has.
+/// A leak of one descriptor a start is soon more than this.
+const KEPT: usize = 20;
+
+struct Before {
+    pid: u32,
+    home: PathBuf,
+    descriptors: usize,
+}
+
+static BEFORE: OnceLock<Before> = OnceLock::new();
+
+/// Notes what there is before the tests, and has it compared at the end of the program. Called
+/// before `main`, by [`leaves_nothing_behind!`](crate::leaves_nothing_behind).
+pub extern "C" fn check_at_exit() {
+    if std::env::var_os(HOME).is_some() {
+        // A worker, or a program that a test started: its leavings are found by who started it.
+        return;
+    }
+    let pid = std::process::id();
+    let home = std::env::temp_dir().join(format!("procession-tests-{pid}"));
+    std::fs::create_dir(&home).expect("there is a directory for temporary files");
+    // Some tests become another user.
+    let all = std::fs::Permissions::from_mode(0o1777);
+    std::fs::set_permissions(&home, all).expect("it was made just now");
+    // SAFETY: this runs before `main`, when there is no other thread.
+    unsafe { std::env::set_var(HOME, &home) };
+    // SAFETY: as above.
+    unsafe { std::env::set_var("TMPDIR", &home) };
+    let before = Before { pid, home, descriptors: descriptors(pid).len() };
+    assert!(BEFORE.set(before).is_ok(), "the system calls a constructor once");
+    // SAFETY: the function neither unwinds nor ends the process by `exit`.
+    unsafe { libc::atexit(check) };
+}
+
+extern "C" fn check() {
+    let Some(before) = BEFORE.get().filter(|before| before.pid == std::process::id()) else {
+        return;
+    };
+    let found = std::panic::catch_unwind(|| {
+        assert_no_children_left();
+        assert_few_descriptors(before);
+        assert_empty(&before.home);
+    });
+    let _ = std::fs::remove_dir_all(&before.home);
+    if found.is_err() {
+        // SAFETY: `_exit` takes a number and does not return.
+        unsafe { libc::_exit(101) };
+    }
+}
+
+/// Checks that this process has no children, zombies included, or soon has none.
+///
+/// # Panics
+///
+/// If some are left.
+#[track_caller]
+pub fn assert_no_children_left() {
+    let pid = std::process::id();
+    let none = soon(LIMIT / 6, || children_of(pid).is_empty());
+    assert!(none, "children are left: {:?}", children_of(pid));
+}
+
+fn assert_few_descriptors(before: &Before) {
+    let few = soon(LIMIT / 6, || descriptors(before.pid).len() <= before.descriptors + KEPT);
+    assert!(few, "descriptors are left: {:#?}", descriptors(before.pid));
+}
+
+fn assert_empty(home: &Path) {
+    let left: Vec<PathBuf> = std::fs::read_dir(home)
+        .expect("it was made before the tests")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    assert!(left.is_empty(), "temporary files are left: {left:?}");
+}
