@@ -58,5 +58,5 @@ pub mod door {
     pub use crate::process::door::{Forty, Lane, Mode};
 }
 
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub use crate::wire::fuzz;

@@ -130,6 +130,7 @@ fn create(plan: Plan) -> Result<Started, StartError> {
         server: server.socket().as_raw_fd(),
     };
     command.env(VARIABLE, variable.format());
+    // What std opens here it reports where it cannot, so there need be no room.
     let _std = sys::fill_std();
     let child = command.spawn();
     drop(greeted);

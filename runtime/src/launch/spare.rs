@@ -42,17 +42,14 @@ impl Spare {
     }
 
     fn new(carrier: Carrier) -> Result<Self, StartError> {
-        if !sys::has_head_room(NEEDED) {
-            return Err(StartError::Descriptors);
-        }
-        let _std = sys::fill_std();
-        let server = Server::new().map_err(|error| match error.raw_os_error() {
+        let room = sys::make_room(NEEDED).ok_or(StartError::Descriptors)?;
+        let server = Server::new(&room).map_err(|error| match error.raw_os_error() {
             Some(code) if sys::is_descriptor_limit(code) => StartError::Descriptors,
             _ => StartError::TemporaryDirectory(error),
         })?;
         let greeting =
             sys::greeting_pipe().map_err(|error| StartError::System("making a pipe", error))?;
-        let ends = connect(carrier, usize::MAX).map_err(|fault| match fault {
+        let ends = connect(carrier, usize::MAX, &room).map_err(|fault| match fault {
             Fault::NoRoom => StartError::Descriptors,
             _ => StartError::System("making a lane", std::io::Error::other("it was refused")),
         })?;

@@ -74,7 +74,6 @@ impl Meeting {
             [] => return Err(Unmet::HungUp),
             [_, text @ ..] => return Err(String::from_utf8_lossy(text).into_owned().into()),
         }
-        let _std = sys::fill_std();
         let (hello, control, socket) = self
             .server
             .accept()
@@ -96,6 +95,9 @@ impl Meeting {
             )
             .into());
         }
+        // For the copy of the region that ipc-channel makes to send it.
+        let _room =
+            sys::make_room(4).ok_or_else(|| "the descriptor limit is reached".to_owned())?;
         control.begin(bootstrap(self.ends)).map_err(|_| Unmet::HungUp)?;
         close_later(socket);
         Ok(control)

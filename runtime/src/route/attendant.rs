@@ -1,6 +1,7 @@
 //! The thread that looks after one child.
 
 use std::os::fd::BorrowedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{ChildStderr, ChildStdout};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -74,8 +75,17 @@ impl Seat {
     /// Takes the seat and stays until the child has ended, unless it is taken.
     pub(crate) fn attend(&self) {
         let attendance = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-        if let Some(attendance) = attendance {
-            attendance.run();
+        let Some(attendance) = attendance else { return };
+        let life = Arc::clone(&attendance.life);
+        // What panics here would leave everyone waiting who waits for the child.
+        if catch_unwind(AssertUnwindSafe(|| attendance.run())).is_err() {
+            let _ = life.watch().signal(sys::SIGKILL);
+            life.finish(|watch, _, _| {
+                watch.reap();
+                let reason =
+                    ExitReason::Lost("the thread that looked after it panicked".to_owned());
+                End { reason, value: None }
+            });
         }
     }
 }

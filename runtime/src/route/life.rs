@@ -126,9 +126,12 @@ impl Life {
         }
     }
 
-    /// Reaps it and publishes what follows from that, once.
+    /// Reaps it and publishes what follows from that, once: later calls do nothing.
     pub(super) fn finish(&self, conclude: impl FnOnce(&Pidfd, bool, Option<Intent>) -> End) {
         let mut state = self.state();
+        if state.end.is_some() {
+            return;
+        }
         let intent = state.intent.clone();
         state.end = Some(conclude(&self.watch, state.terminated, intent));
         let control = state.control.take();

@@ -5,17 +5,35 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Resource, getrlimit};
 
-/// Whether `count` more descriptors can be opened now.
+/// Room for more descriptors, for as long as it is held.
 ///
-/// Asked before every step that would assert or panic at the limit inside ipc-channel. Another
-/// thread may still take them in between; the answer makes the failure rare, not impossible.
-pub(crate) fn has_head_room(count: u16) -> bool {
+/// ipc-channel asserts and panics where there is none, so room is made before each step of it that
+/// opens or receives descriptors. One thread of ours holds room at a time, or two would count on
+/// the same. Threads of the user may still take it: the failure is rare then, not impossible.
+///
+/// Meanwhile the standard descriptors are filled where the program has closed them: a channel end
+/// or a region that landed on one of them would be printed into.
+#[derive(Debug)]
+pub(crate) struct Room {
+    _std: Vec<OwnedFd>,
+    _alone: MutexGuard<'static, ()>,
+}
+
+/// Makes room for `count` more descriptors; `None` at the limit.
+pub(crate) fn make_room(count: u16) -> Option<Room> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    has_room(count).then(|| Room { _std: fill_std(), _alone: alone })
+}
+
+fn has_room(count: u16) -> bool {
     let Some(limit) = descriptor_limit() else { return true };
     let Ok(limit) = RawFd::try_from(limit.min(1 << 30)) else { return true };
     // Numbers are given out from below: where the highest ones are all free, there is room.
@@ -34,15 +52,8 @@ pub(crate) fn descriptor_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// Holds the standard descriptors that were closed, so that nothing else gets their numbers.
-#[derive(Debug)]
-pub(crate) struct StdFilled {
-    _held: Vec<OwnedFd>,
-}
-
-/// Fills standard descriptors that the program has closed for as long as the answer is kept: a
-/// channel end or a region that landed on one of them would be printed into.
-pub(crate) fn fill_std() -> StdFilled {
+/// Fills standard descriptors that the program has closed, for as long as the answer is kept.
+pub(crate) fn fill_std() -> Vec<OwnedFd> {
     let mut held = Vec::new();
     while held.len() < 3 && !all_open(0..3) {
         // The lowest free number is taken, which is one of the three. Children inherit it: what
@@ -52,10 +63,11 @@ pub(crate) fn fill_std() -> StdFilled {
             Err(_) => break,
         }
     }
-    StdFilled { _held: held }
+    held
 }
 
-/// Fills them for good. For a worker, whose std has not done it as it does before `main`.
+/// Fills the standard descriptors that are closed for good. For a worker, whose std has not done
+/// it as it does before `main`.
 pub(crate) fn fill_std_for_good() {
     std::mem::forget(fill_std());
 }

@@ -9,14 +9,15 @@ mod exe;
 mod fault;
 mod limits;
 mod memory;
+mod peek;
 mod poll;
 mod process;
 mod signal;
 mod wait;
 
 pub(crate) use descriptors::{
-    close_on_exec_from, descriptor_limit, fill_std, fill_std_for_good, greeting_pipe,
-    has_head_room, inheritable, is_closed, is_descriptor_limit, not_inheritable, take_inherited,
+    Room, close_on_exec_from, descriptor_limit, fill_std, fill_std_for_good, greeting_pipe,
+    inheritable, is_closed, is_descriptor_limit, make_room, not_inheritable, take_inherited,
     try_directory, unlink_but_hold,
 };
 pub(crate) use entry::{BeforeMain, Constructor, before_main};
@@ -24,6 +25,7 @@ pub(crate) use exe::{Build, build_of, own_build, own_program, runs_own_program};
 pub(crate) use fault::{ignore_broken_pipes, report_stack_overflow};
 pub(crate) use limits::{file_size_limit, limit_memory};
 pub(crate) use memory::give_back;
+pub(crate) use peek::peek;
 pub(crate) use poll::{Interest, poll, readers_gone};
 pub(crate) use process::{
     Ended, Pidfd, die_at_once, die_with_parent, exit_now, kill_tree, on_initial_thread, parent_id,

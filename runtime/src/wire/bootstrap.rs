@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::{self, ChannelError};
 use super::lane::ChildEnds;
-use crate::sys::Build;
+use crate::sys::{Build, Room};
 
 /// What a child says first.
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,7 +76,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new(_room: &Room) -> io::Result<Self> {
         // It is made absolute there as well, and may become long by that.
         let directory = std::path::absolute(std::env::temp_dir())?;
         check(&directory)?;
@@ -98,9 +98,9 @@ impl Server {
     /// descriptor is handed out to be closed when nobody waits any more: the system frees the
     /// directory then, which can mean a disk.
     pub(crate) fn accept(self) -> io::Result<(Hello, ControlSender, OwnedFd)> {
-        if !crate::sys::has_head_room(8) {
+        let Some(_room) = crate::sys::make_room(8) else {
             return Err(io::Error::other("the descriptor limit is reached"));
-        }
+        };
         let Server { server, socket } = self;
         let (receiver, hello) = server.accept().map_err(io::Error::other)?;
         drop(receiver);
@@ -183,6 +183,6 @@ pub(crate) struct ControlReceiver(IpcReceiver<Control>);
 impl ControlReceiver {
     /// Waits for a word; an error is the end of the parent.
     pub(crate) fn receive(&self) -> Result<Control, ChannelError> {
-        channel::receive(&self.0)
+        channel::receive_plain(&self.0)
     }
 }

@@ -5,7 +5,9 @@
 //! gone. A receive that could bring descriptors asks for room first, because ipc-channel panics
 //! where there is none.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
+use std::os::fd::RawFd;
 
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender};
 use ipc_channel::{IpcError, TryRecvError};
@@ -21,6 +23,8 @@ pub(crate) enum ChannelError {
     NoRoom,
     /// This side's end was closed, behind our back.
     Closed,
+    /// The other side sent what ipc-channel does not send.
+    Rubbish,
 }
 
 impl From<IpcError> for ChannelError {
@@ -41,15 +45,21 @@ pub(super) fn send<T: Serialize>(sender: &IpcSender<T>, message: T) -> Result<()
     Ok(sender.send(message)?)
 }
 
-/// Receives a message, and waits for it.
+/// Receives a message that may carry descriptors, and waits for it.
 pub(super) fn receive<T>(receiver: &IpcReceiver<T>) -> Result<T, ChannelError>
 where
     T: DeserializeOwned + Serialize,
 {
-    if !crate::sys::has_head_room(CARRIED) {
-        return Err(ChannelError::NoRoom);
-    }
-    let _std = crate::sys::fill_std();
+    // Not held while waiting; a worker that begins has one thread that opens anything.
+    drop(crate::sys::make_room(CARRIED).ok_or(ChannelError::NoRoom)?);
+    receive_plain(receiver)
+}
+
+/// Receives a message that carries no descriptors, and waits for it.
+pub(super) fn receive_plain<T>(receiver: &IpcReceiver<T>) -> Result<T, ChannelError>
+where
+    T: DeserializeOwned + Serialize,
+{
     loop {
         match receiver.recv() {
             Err(IpcError::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
@@ -58,22 +68,77 @@ where
     }
 }
 
-/// Receives a message that was sent already; waits for nothing.
-pub(super) fn receive_now<T>(receiver: &IpcReceiver<T>) -> Result<T, ChannelError>
-where
-    T: DeserializeOwned + Serialize,
-{
-    if !crate::sys::has_head_room(CARRIED) {
-        return Err(ChannelError::NoRoom);
+/// The end of a channel whose other end is in the hands of a child.
+///
+/// ipc-channel believes what a datagram says of itself: one that lies makes it read on for ever,
+/// allocate without bound, or panic. So each datagram is looked at before ipc-channel takes it.
+/// This end is the only reader, so what was looked at is what is taken.
+#[derive(Debug)]
+pub(super) struct Guarded<R> {
+    receiver: R,
+    socket: RawFd,
+}
+
+impl<R: fmt::Debug> Guarded<R> {
+    /// Guards a receiver, if its socket can be found.
+    pub(super) fn new(receiver: R) -> Result<Self, ChannelError> {
+        // ipc-channel has no other way to tell the number. Its version is pinned, and a number
+        // that is wrong would be noticed by every test.
+        let told = format!("{receiver:?}");
+        let number = told.split("value: ").nth(1).map(|rest| {
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            rest[..end].parse()
+        });
+        match number {
+            Some(Ok(socket)) => Ok(Guarded { receiver, socket }),
+            _ => Err(ChannelError::Gone),
+        }
     }
-    let _std = crate::sys::fill_std();
-    loop {
-        match receiver.try_recv() {
-            Err(TryRecvError::IpcError(IpcError::Io(error)))
-                if error.kind() == ErrorKind::Interrupted => {}
-            Err(TryRecvError::IpcError(error)) => return Err(error.into()),
-            Err(TryRecvError::Empty) => return Err(ChannelError::Gone),
-            Ok(message) => return Ok(message),
+}
+
+impl<R> Guarded<R> {
+    /// Looks at the next datagram: whether it is one that ipc-channel made, and carries what it
+    /// should.
+    fn check(&self, wait: bool, carries: bool) -> Result<(), ChannelError> {
+        let peeked = crate::sys::peek(self.socket, wait).map_err(|_| ChannelError::Gone)?;
+        if peeked.len == 0 {
+            return Err(ChannelError::Gone);
+        }
+        let [whole, body] = [0, 8].map(|at| {
+            let word = peeked.head[at..at + 8].try_into().map(usize::from_ne_bytes);
+            word.unwrap_or(usize::MAX)
+        });
+        let honest = whole == peeked.len && whole.checked_sub(16) == Some(body);
+        if honest && peeked.carries == carries { Ok(()) } else { Err(ChannelError::Rubbish) }
+    }
+}
+
+impl<T: DeserializeOwned + Serialize> Guarded<IpcReceiver<T>> {
+    /// Receives a message with descriptors that was sent already; waits for nothing.
+    pub(super) fn receive_now(&self) -> Result<T, ChannelError> {
+        let _room = crate::sys::make_room(CARRIED).ok_or(ChannelError::NoRoom)?;
+        self.check(false, true)?;
+        loop {
+            match self.receiver.try_recv() {
+                Err(TryRecvError::IpcError(IpcError::Io(error)))
+                    if error.kind() == ErrorKind::Interrupted => {}
+                Err(TryRecvError::IpcError(error)) => return Err(error.into()),
+                Err(TryRecvError::Empty) => return Err(ChannelError::Gone),
+                Ok(message) => return Ok(message),
+            }
+        }
+    }
+}
+
+impl Guarded<IpcBytesReceiver> {
+    /// Receives one datagram of bytes, and waits for it.
+    pub(super) fn receive_bytes(&self) -> Result<Vec<u8>, ChannelError> {
+        self.check(true, false)?;
+        loop {
+            match self.receiver.recv() {
+                Err(IpcError::Io(error)) if interrupted(&error) => {}
+                other => return Ok(other?),
+            }
         }
     }
 }
@@ -84,16 +149,6 @@ pub(super) fn send_bytes(sender: &IpcBytesSender, bytes: &[u8]) -> Result<(), Ch
         match sender.send(bytes) {
             Err(error) if interrupted(&error) => {}
             other => return Ok(other.map_err(IpcError::Io)?),
-        }
-    }
-}
-
-/// Receives one datagram of bytes, and waits for it.
-pub(super) fn receive_bytes(receiver: &IpcBytesReceiver) -> Result<Vec<u8>, ChannelError> {
-    loop {
-        match receiver.recv() {
-            Err(IpcError::Io(error)) if interrupted(&error) => {}
-            other => return Ok(other?),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
 
-use super::channel::{ChannelError, receive_bytes, send_bytes};
+use super::channel::{ChannelError, Guarded, send_bytes};
 
 /// The longest frame, header included.
 const FRAME: usize = 60 * 1024;
@@ -25,8 +25,11 @@ pub(super) enum FrameError {
 }
 
 impl From<ChannelError> for FrameError {
-    fn from(_: ChannelError) -> Self {
-        FrameError::Gone
+    fn from(error: ChannelError) -> Self {
+        match error {
+            ChannelError::Rubbish => FrameError::Rubbish,
+            _ => FrameError::Gone,
+        }
     }
 }
 
@@ -71,14 +74,14 @@ pub(super) fn send_aside<'a>(
 /// Receives a message of at most `limit` bytes into the buffer; the answer is its tag. What comes
 /// aside is handed on, and says whether to go on.
 pub(super) fn receive(
-    receiver: &IpcBytesReceiver,
+    receiver: &Guarded<IpcBytesReceiver>,
     limit: usize,
     into: &mut Vec<u8>,
     mut aside: impl FnMut(u32, &[u8]) -> Result<(), FrameError>,
 ) -> Result<u32, FrameError> {
     let mut message = Reassembly::new(limit);
     loop {
-        match message.add(&receive_bytes(receiver)?, into)? {
+        match message.add(&receiver.receive_bytes()?, into)? {
             Progress::More => {}
             Progress::Whole(tag) => return Ok(tag),
             Progress::Aside(tag, body) => aside(tag, &body)?,
@@ -176,7 +179,7 @@ mod tests {
                     }
                     send(&sender, tag, whole.len(), pieces.iter().map(Vec::as_slice)).unwrap();
                 });
-                receive(&receiver, whole.len(), &mut got, |_, body| {
+                receive(&Guarded::new(receiver).unwrap(), whole.len(), &mut got, |_, body| {
                     heard = Some(body.len());
                     Ok(())
                 })

@@ -49,7 +49,8 @@ pub fn variable(data: &[u8]) {
 /// A ring whose other side writes what it likes over all of it, between our steps.
 pub fn ring(data: &[u8]) {
     const DATA: usize = 1 << 10;
-    let Ok(region) = Region::zeroed(4096 + DATA) else { return };
+    let Some(room) = crate::sys::make_room(4) else { return };
+    let Ok(region) = Region::zeroed(4096 + DATA, &room) else { return };
     let region = Arc::new(region);
     let shared = Shared::in_region(&region, 0, 4096..4096 + DATA);
     let mut consumer = Consumer::new(shared.clone());
@@ -80,10 +81,12 @@ pub fn ring(data: &[u8]) {
 mod tests {
     use std::path::Path;
 
+    type Target = (&'static str, fn(&[u8]));
+
     #[test]
     fn the_corpus_of_each_fuzz_target_comes_back() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/corpus");
-        let targets: [(&str, fn(&[u8])); 4] = [
+        let targets: [Target; 4] = [
             ("row", super::row),
             ("frames", super::frames),
             ("variable", super::variable),

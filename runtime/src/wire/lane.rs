@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender};
 
-use super::channel::{self, ChannelError};
+use super::channel::{self, ChannelError, Guarded};
 use super::codec::{Decoder, Encoder, Source};
 use super::frames::{self, FrameError};
 use super::region::Region;
@@ -103,6 +103,7 @@ impl From<ChannelError> for Fault {
     fn from(error: ChannelError) -> Self {
         match error {
             ChannelError::NoRoom => Fault::NoRoom,
+            ChannelError::Rubbish => Fault::Rubbish,
             ChannelError::Gone | ChannelError::Closed => Fault::Gone,
         }
     }
@@ -167,8 +168,8 @@ pub(crate) struct LaneReceiver {
 }
 
 enum Receiving {
-    Ring { ring: Consumer, known: Known, spills: IpcReceiver<Spill> },
-    Frames(IpcBytesReceiver),
+    Ring { ring: Consumer, known: Known, spills: Guarded<IpcReceiver<Spill>> },
+    Frames(Guarded<IpcBytesReceiver>),
 }
 
 /// A message that was taken out of a lane. Its space is given back when the next one is asked for.

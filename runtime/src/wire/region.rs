@@ -9,6 +9,8 @@ use std::ptr::NonNull;
 
 use ipc_channel::ipc::IpcSharedMemory;
 
+use crate::sys::Room;
+
 /// A mapped region of shared memory.
 #[derive(Debug)]
 pub(crate) struct Region {
@@ -41,7 +43,7 @@ static ZEROS: [u8; 1 << 17] = [0; 1 << 17];
 
 impl Region {
     /// Makes a region of zeros.
-    pub(crate) fn zeroed(len: usize) -> Result<Self, NoRegion> {
+    pub(crate) fn zeroed(len: usize, _room: &Room) -> Result<Self, NoRegion> {
         match ZEROS.get(..len) {
             Some(zeros) => Self::filled(zeros),
             None => Self::filled(&vec![0; len]),
@@ -49,12 +51,10 @@ impl Region {
     }
 
     fn filled(bytes: &[u8]) -> Result<Self, NoRegion> {
-        // One for the region and one for the copy that ipc-channel makes to send it.
         let allowed = crate::sys::file_size_limit().is_none_or(|most| bytes.len() as u64 <= most);
-        if !allowed || !crate::sys::has_head_room(3) {
+        if !allowed {
             return Err(NoRegion);
         }
-        let _std = crate::sys::fill_std();
         let made = AssertUnwindSafe(|| IpcSharedMemory::from_bytes(bytes));
         Ok(Self::of(catch_unwind(made).map_err(|_| NoRegion)?))
     }

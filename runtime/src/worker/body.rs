@@ -26,7 +26,7 @@ pub(super) fn work(greeting: Greeting) -> i32 {
     sys::set_process_name(&name);
     sys::report_stack_overflow(&name);
     let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
-    let (arguments, outcome, reports) = ends.open(limit);
+    let Ok((arguments, outcome, reports)) = ends.open(limit) else { return CUT_OFF };
     let mut outcome = ManuallyDrop::new(outcome);
     panic::report_to(reports);
     // Without a thread that listens, the kernel alone watches over the parent.

@@ -69,7 +69,11 @@ pub(super) fn prepare() -> SyncSender<ControlReceiver> {
                     Ok(Control::Stop) => STOP.raise(),
                     Ok(Control::Begin(_)) => {}
                     // The function has closed this channel; the kernel still watches.
-                    Err(ChannelError::Closed) => return,
+                    Err(ChannelError::Closed) => {
+                        // Its number may be the function's by now.
+                        std::mem::forget(control);
+                        return;
+                    }
                     // A child outlives nobody: without its parent there is no one to work for.
                     Err(_) => sys::die_at_once(),
                 }

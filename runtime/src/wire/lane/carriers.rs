@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::pool::Spill;
 use super::{Fault, Known, LaneReceiver, LaneSender, Pool, Receiving, Tag};
+use crate::sys::Room;
+use crate::wire::channel::Guarded;
 use crate::wire::codec::Encoder;
 use crate::wire::frames;
 use crate::wire::region::Region;
@@ -52,13 +54,14 @@ pub(crate) enum ChildEnds {
 }
 
 /// Makes a connection over which messages of up to `limit` bytes travel.
-pub(crate) fn connect(carrier: Carrier, limit: usize) -> Result<(ParentEnds, ChildEnds), Fault> {
-    if !crate::sys::has_head_room(8) {
-        return Err(Fault::NoRoom);
-    }
+pub(crate) fn connect(
+    carrier: Carrier,
+    limit: usize,
+    room: &Room,
+) -> Result<(ParentEnds, ChildEnds), Fault> {
     match carrier {
         Carrier::Ring => {
-            let region = Arc::new(Region::zeroed(REPORTS.end).map_err(|_| Fault::NoRoom)?);
+            let region = Arc::new(Region::zeroed(REPORTS.end, room).map_err(|_| Fault::NoRoom)?);
             region.give_back();
             let (spills_to_child, spills_in) = ipc::channel().map_err(|_| Fault::NoRoom)?;
             let (spills_out, spills_from_child) = ipc::channel().map_err(|_| Fault::NoRoom)?;
@@ -67,7 +70,7 @@ pub(crate) fn connect(carrier: Carrier, limit: usize) -> Result<(ParentEnds, Chi
             let closer = Closer::Rings(to_child.clone(), to_parent.clone());
             let ends = ParentEnds {
                 to_child: sending(to_child, spills_to_child),
-                from_child: receiving(to_parent, spills_from_child, limit),
+                from_child: receiving(to_parent, spills_from_child, limit)?,
                 reports: Reports::Slots { region, turn: 0 },
                 closer,
             };
@@ -78,7 +81,7 @@ pub(crate) fn connect(carrier: Carrier, limit: usize) -> Result<(ParentEnds, Chi
             let (to_parent, from_child) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
             let ends = ParentEnds {
                 to_child: LaneSender::Frames(to_child),
-                from_child: LaneReceiver::new(Receiving::Frames(from_child), limit),
+                from_child: LaneReceiver::new(Receiving::Frames(Guarded::new(from_child)?), limit),
                 reports: Reports::InLane(to_parent.clone()),
                 closer: Closer::Poke(Mutex::new(to_parent.clone())),
             };
@@ -89,19 +92,20 @@ pub(crate) fn connect(carrier: Carrier, limit: usize) -> Result<(ParentEnds, Chi
 
 impl ChildEnds {
     /// Opens the child's side.
-    pub(crate) fn open(self, limit: usize) -> (LaneReceiver, LaneSender, Reports) {
+    pub(crate) fn open(self, limit: usize) -> Result<(LaneReceiver, LaneSender, Reports), Fault> {
         match self {
             ChildEnds::Ring { memory, spills_in, spills_out } => {
                 let region = Arc::new(Region::of(memory));
                 let (to_child, to_parent) = rings(&region);
                 let reports = Reports::Slots { region, turn: 0 };
-                (receiving(to_child, spills_in, limit), sending(to_parent, spills_out), reports)
+                let from_parent = receiving(to_child, spills_in, limit)?;
+                Ok((from_parent, sending(to_parent, spills_out), reports))
             }
-            ChildEnds::Frames { from_parent, to_parent } => (
-                LaneReceiver::new(Receiving::Frames(from_parent), limit),
+            ChildEnds::Frames { from_parent, to_parent } => Ok((
+                LaneReceiver::new(Receiving::Frames(Guarded::new(from_parent)?), limit),
                 LaneSender::Frames(to_parent.clone()),
                 Reports::InLane(to_parent),
-            ),
+            )),
         }
     }
 }
@@ -115,9 +119,13 @@ fn sending(ring: Shared, spills: IpcSender<Spill>) -> LaneSender {
     LaneSender::Ring { ring: Producer::new(ring), pool: Pool::default(), spills }
 }
 
-fn receiving(ring: Shared, spills: IpcReceiver<Spill>, limit: usize) -> LaneReceiver {
-    let ring = Consumer::new(ring);
-    LaneReceiver::new(Receiving::Ring { ring, known: Known::default(), spills }, limit)
+fn receiving(
+    ring: Shared,
+    spills: IpcReceiver<Spill>,
+    limit: usize,
+) -> Result<LaneReceiver, Fault> {
+    let (ring, spills) = (Consumer::new(ring), Guarded::new(spills)?);
+    Ok(LaneReceiver::new(Receiving::Ring { ring, known: Known::default(), spills }, limit))
 }
 
 /// Wakes whoever waits for a child that is dead.

@@ -12,7 +12,7 @@ use ipc_channel::ipc::{IpcReceiver, IpcSender, IpcSharedMemory};
 use serde::{Deserialize, Serialize};
 
 use super::{Fault, announce};
-use crate::wire::channel::{self, ChannelError};
+use crate::wire::channel::{ChannelError, Guarded};
 use crate::wire::region::Region;
 use crate::wire::ring::Producer;
 
@@ -109,7 +109,9 @@ impl Pool {
         forget: Option<u32>,
         spills: &IpcSender<Spill>,
     ) -> Result<Owned, Fault> {
-        let region = Region::zeroed(roomy(len)).map_err(|_| Fault::NoRoom)?;
+        // For the region, and for the copy that ipc-channel makes to send it.
+        let room = crate::sys::make_room(4).ok_or(Fault::NoRoom)?;
+        let region = Region::zeroed(roomy(len), &room).map_err(|_| Fault::NoRoom)?;
         self.numbers += 1;
         let number = self.numbers;
         announce(spills, Spill { number, forget, memory: region.memory().clone() })?;
@@ -131,7 +133,7 @@ impl Known {
     pub(crate) fn find(
         &mut self,
         place: &[u8],
-        spills: &IpcReceiver<Spill>,
+        spills: &Guarded<IpcReceiver<Spill>>,
     ) -> Result<(Arc<Region>, usize), Fault> {
         let place: &[u8; 16] = place.try_into().map_err(|_| Fault::Rubbish)?;
         let [a, b, c, d, ..] = *place;
@@ -140,9 +142,9 @@ impl Known {
         let len = usize::try_from(len).map_err(|_| Fault::Rubbish)?;
         while !self.0.contains_key(&number) {
             // It was sent before the frame was published, so it is there, or the peer lies.
-            let spill = channel::receive_now(spills).map_err(|error| match error {
+            let spill = spills.receive_now().map_err(|error| match error {
                 ChannelError::NoRoom => Fault::NoRoom,
-                ChannelError::Gone | ChannelError::Closed => Fault::Rubbish,
+                _ => Fault::Rubbish,
             })?;
             if let Some(forgotten) = spill.forget {
                 self.0.remove(&forgotten);
