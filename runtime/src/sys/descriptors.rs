@@ -22,7 +22,7 @@ use rustix::process::{Resource, getrlimit};
 /// or a region that landed on one of them would be printed into.
 #[derive(Debug)]
 pub(crate) struct Room {
-    _std: Vec<OwnedFd>,
+    _std: StdFilled,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -52,18 +52,36 @@ pub(crate) fn descriptor_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
+/// Standard descriptors that the program has closed, filled for as long as anyone holds this.
+#[derive(Debug)]
+pub(crate) struct StdFilled(());
+
+/// Who fills them: how many hold them, and what with.
+static FILLED: Mutex<(usize, Vec<OwnedFd>)> = Mutex::new((0, Vec::new()));
+
 /// Fills standard descriptors that the program has closed, for as long as the answer is kept.
-pub(crate) fn fill_std() -> Vec<OwnedFd> {
-    let mut held = Vec::new();
-    while held.len() < 3 && !all_open(0..3) {
+pub(crate) fn fill_std() -> StdFilled {
+    let mut filled = FILLED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    filled.0 += 1;
+    while filled.1.len() < 3 && !all_open(0..3) {
         // The lowest free number is taken, which is one of the three. Children inherit it: what
         // they open themselves must not land there either.
         match rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty()) {
-            Ok(null) => held.push(null),
+            Ok(null) => filled.1.push(null),
             Err(_) => break,
         }
     }
-    held
+    StdFilled(())
+}
+
+impl Drop for StdFilled {
+    fn drop(&mut self) {
+        let mut filled = FILLED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        filled.0 -= 1;
+        if filled.0 == 0 {
+            filled.1.clear();
+        }
+    }
 }
 
 /// Fills the standard descriptors that are closed for good. For a worker, whose std has not done
