@@ -79,7 +79,6 @@ fn hint(signal: Signal) -> &'static str {
     match signal.number() {
         sys::SIGKILL => ", which we did not send; perhaps the system ran out of memory",
         sys::SIGABRT => "; an allocation that fails aborts as well",
-        sys::SIGSEGV => "; a stack overflow in a thread other than `main` looks the same",
         _ => "",
     }
 }
@@ -189,6 +188,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) terminated: bool,
     pub(crate) intent: Option<Intent>,
     pub(crate) begun: bool,
+    /// Whether it was to begin in `init()`.
+    pub(crate) in_init: bool,
     pub(crate) peak: Option<u64>,
     pub(crate) limited: bool,
     pub(crate) stderr: &'a str,
@@ -199,7 +200,7 @@ pub(crate) struct Evidence<'a> {
 /// The status is the truth about *how*; what the child said is the truth about its function; what
 /// we did counts only where it is what ended the process.
 pub(crate) fn conclude(evidence: Evidence<'_>) -> ExitReason {
-    let Evidence { ended, said, report, terminated, intent, begun, peak, limited, stderr } =
+    let Evidence { ended, said, report, terminated, intent, begun, in_init, peak, limited, stderr } =
         evidence;
     if let Said::Value = said {
         return ExitReason::Finished;
@@ -234,6 +235,10 @@ pub(crate) fn conclude(evidence: Evidence<'_>) -> ExitReason {
             "its exit status was taken by another part of the program, or SIGCHLD is ignored"
                 .to_owned(),
         ),
+        Ended::Exited(code) if !begun && in_init => ExitReason::StartFailed(format!(
+            "its `main` ended with code {code} and never called `procession::init()`, as the \
+             `main` of this process did"
+        )),
         _ if !begun => {
             ExitReason::StartFailed(format!("it ended before it began: {}", plain(ended)))
         }
@@ -283,6 +288,7 @@ mod tests {
             terminated: false,
             intent: None,
             begun: true,
+            in_init: false,
             peak: None,
             limited: false,
             stderr: "",

@@ -72,6 +72,9 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { process, pid, reason, stderr } = &*self.0;
         write!(f, "process `{process}` (pid {pid}) gave no value: {reason}")?;
+        if is_fault(reason) && !stderr.contains("overflowed its stack") {
+            f.write_str(" (a stack overflow in a thread other than `main` looks the same)")?;
+        }
         if let ExitReason::Panicked(report) = reason
             && let Some(backtrace) = report.backtrace()
         {
@@ -86,6 +89,11 @@ impl fmt::Display for JoinError {
         }
         Ok(())
     }
+}
+
+/// Whether it touched memory that it may not.
+fn is_fault(reason: &ExitReason) -> bool {
+    matches!(reason, ExitReason::Signaled { signal, .. } if signal.name() == Some("SIGSEGV"))
 }
 
 /// As `main` prints it.

@@ -65,7 +65,10 @@ fn launcher() -> Result<SyncSender<Request>, StartError> {
     std::thread::Builder::new()
         .name("procession-launcher".to_owned())
         .stack_size(256 * 1024)
-        .spawn(move || serve(&requests))
+        .spawn(move || {
+            sys::block_signals();
+            serve(&requests);
+        })
         .map_err(StartError::Processes)?;
     *launcher = Some(sender.clone());
     Ok(sender)
@@ -87,9 +90,8 @@ fn serve(requests: &Receiver<Request>) {
 }
 
 fn create(plan: Plan) -> Result<Started, StartError> {
-    let Spare {
-        server, greeting: (greeting, greeted), ends: (mut ends, child_ends), nonce, ..
-    } = Spare::take(plan.carrier)?;
+    let Spare { server, greeting: (greeting, greeted), ends: (mut ends, offer), nonce, .. } =
+        Spare::take(plan.carrier)?;
     ends.from_child.set_limit(plan.max_message);
     let mut command = Command::new(&plan.program);
     command.arg0(&plan.title);
@@ -130,8 +132,9 @@ fn create(plan: Plan) -> Result<Started, StartError> {
         server: server.socket().as_raw_fd(),
     };
     command.env(VARIABLE, variable.format());
-    // What std opens here it reports where it cannot, so there need be no room.
-    let _std = sys::fill_std();
+    // Alone: what ipc-channel sends at this moment is for a moment not close-on-exec, and would be
+    // inherited by this child.
+    let _room = sys::make_room(8).ok_or(StartError::Descriptors)?;
     let child = command.spawn();
     drop(greeted);
     let _ = sys::not_inheritable(server.socket());
@@ -149,7 +152,7 @@ fn create(plan: Plan) -> Result<Started, StartError> {
         stdout: child.stdout.take(),
         stderr: child.stderr.take(),
         ends: Some(ends),
-        meeting: Some(Meeting { server, greeting, nonce, ends: child_ends }),
+        meeting: Some(Meeting { server, greeting, nonce, ends: offer }),
     })
 }
 

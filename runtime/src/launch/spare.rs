@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::plan::StartError;
 use crate::sys;
-use crate::wire::{Carrier, ChildEnds, Fault, ParentEnds, Server, connect};
+use crate::wire::{Carrier, Fault, Offer, ParentEnds, Server, connect};
 
 /// What the launcher thread makes while it is idle, so that the next start need not wait for it.
 /// Nothing of it has a name in the file system, so nothing stays behind when the program ends.
@@ -13,7 +13,7 @@ pub(super) struct Spare {
     pub(super) carrier: Carrier,
     pub(super) server: Server,
     pub(super) greeting: (OwnedFd, OwnedFd),
-    pub(super) ends: (ParentEnds, ChildEnds),
+    pub(super) ends: (ParentEnds, Offer),
     pub(super) nonce: u128,
 }
 

@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::process::{ChildStderr, ChildStdout};
 use std::sync::Arc;
 
 use super::launcher::close_later;
 use crate::sys::{self, Build, Pidfd};
-use crate::wire::{Bootstrap, ChildEnds, ControlSender, ParentEnds, Server};
+use crate::wire::{Bootstrap, ChildEnds, ControlSender, Offer, ParentEnds, Server};
 
 /// A child that was created. Nobody has heard of it yet.
 pub(crate) struct Started {
@@ -25,12 +26,16 @@ pub(crate) struct Meeting {
     pub(super) server: Server,
     pub(super) greeting: OwnedFd,
     pub(super) nonce: u128,
-    pub(super) ends: ChildEnds,
+    pub(super) ends: Offer,
 }
 
 /// What a hello is held against.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Expected {
+    /// What was executed.
+    pub(crate) program: PathBuf,
+    /// Whether it begins in `init()`.
+    pub(crate) in_init: bool,
     pub(crate) build: Build,
     pub(crate) table: u64,
 }
@@ -62,9 +67,11 @@ impl Meeting {
     pub(crate) fn greet(
         self,
         pid: u32,
-        expected: Expected,
+        expected: &Expected,
         bootstrap: impl FnOnce(ChildEnds) -> Bootstrap,
     ) -> Result<ControlSender, Unmet> {
+        let own = sys::own_file();
+        let (own, program) = (own.display(), expected.program.display());
         let mut word = [0; 512];
         let len = File::from(self.greeting)
             .read(&mut word)
@@ -83,22 +90,24 @@ impl Meeting {
         }
         if hello.build != expected.build {
             return Err(format!(
-                "it is another build of the program: the parent is {:?}, the child {:?}",
-                expected.build, hello.build
+                "`{program}` is another build than this program, `{own}`: {:?}, and not {:?}",
+                hello.build, expected.build
             )
             .into());
         }
         if hello.table != expected.table {
             return Err(format!(
-                "it has other processes: the parent's table is {:016x}, the child's {:016x}",
-                expected.table, hello.table
+                "`{program}` has other processes than this program, `{own}`: its table is {:016x}, \
+                 and not {:016x}",
+                hello.table, expected.table
             )
             .into());
         }
         // For the copy of the region that ipc-channel makes to send it.
         let _room =
             sys::make_room(4).ok_or_else(|| "the descriptor limit is reached".to_owned())?;
-        control.begin(bootstrap(self.ends)).map_err(|_| Unmet::HungUp)?;
+        let ends = self.ends.into_ends();
+        control.begin(bootstrap(ends)).map_err(|_| Unmet::HungUp)?;
         close_later(socket);
         Ok(control)
     }

@@ -74,17 +74,20 @@ impl<T> Child<T> {
 
     /// Whether it has not ended.
     pub fn is_alive(&self) -> bool {
-        self.life.reason().is_none()
+        self.exit_reason().is_none()
     }
 
     /// How it ended, if it has; never waits.
     pub fn exit_reason(&self) -> Option<ExitReason> {
-        self.life.reason()
+        self.life.reason().or_else(lost_in_fork)
     }
 
     /// Waits until it has ended and was reaped. The value can still be
     /// [joined](Child::join) afterwards.
     pub fn wait(&self) -> ExitReason {
+        if let Some(lost) = lost_in_fork() {
+            return lost;
+        }
         self.seat.attend();
         match self.life.wait(None) {
             Some(reason) => reason,
@@ -94,7 +97,7 @@ impl<T> Child<T> {
 
     /// Waits until it has ended, but no longer than this; `None` if it is still running then.
     pub fn wait_timeout(&self, limit: Duration) -> Option<ExitReason> {
-        self.life.wait(Instant::now().checked_add(limit))
+        lost_in_fork().or_else(|| self.life.wait(Instant::now().checked_add(limit)))
     }
 
     /// Sends SIGTERM. A process that has ended already is not an error.
@@ -182,10 +185,6 @@ impl<T> Child<T> {
     /// }
     /// ```
     pub fn join(self) -> Result<T, JoinError> {
-        if context::is_fork() {
-            let why = "this process is a fork of the one that started it".to_owned();
-            return Err(self.no_value(ExitReason::Lost(why)));
-        }
         let reason = self.wait();
         let Some(value) = self.life.take_value() else {
             return Err(self.no_value(reason));
@@ -226,6 +225,12 @@ impl<T> Child<T> {
             source,
         })
     }
+}
+
+/// What a copy of this process knows of a child that is not its own.
+fn lost_in_fork() -> Option<ExitReason> {
+    let why = || "this process is a fork of the one that started it".to_owned();
+    context::is_fork().then(|| ExitReason::Lost(why()))
 }
 
 impl<T> Drop for Child<T> {

@@ -2,7 +2,7 @@
 //! the function, so it is compiled once.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -61,9 +61,7 @@ impl Default for Settings {
 pub(crate) struct Ready {
     pub(super) name: String,
     entry: u32,
-    program: PathBuf,
     expected: Expected,
-    in_init: bool,
     depth: u32,
 }
 
@@ -101,9 +99,9 @@ impl Settings {
         let Some(entry) = entry.index() else {
             return Err(SpawnError::NotLinked { process: name });
         };
-        let (program, expected) = program(&name)?;
         let (in_init, depth) = (standing.in_init, standing.depth + 1);
-        Ok(Ready { name, entry, program, expected, in_init, depth })
+        let expected = expected(&name, in_init)?;
+        Ok(Ready { name, entry, expected, depth })
     }
 
     /// Starts the child and has it looked after.
@@ -113,12 +111,12 @@ impl Settings {
         row: Encoder<'_>,
         lanes: Lanes,
     ) -> Result<Begun, SpawnError> {
-        let Ready { name, entry, program, expected, in_init, depth } = ready;
-        let tried = program.clone();
+        let Ready { name, entry, expected, depth } = ready;
+        let tried = expected.program.clone();
         let plan = Plan {
             title: context::title(&name),
             by_contents: matches!(expected.build, Build::Contents { .. }),
-            program,
+            program: expected.program.clone(),
             variables: self.variables,
             clear_variables: self.clear_variables,
             directory: self.directory,
@@ -128,7 +126,7 @@ impl Settings {
             share_group: self.share_group,
             carrier: self.carrier,
             max_message: self.max_message,
-            in_init,
+            in_init: expected.in_init,
             depth,
         };
         let mut started = launch::start(plan).map_err(|error| explain(&name, tried, error))?;
@@ -195,24 +193,25 @@ fn usual_carrier() -> Carrier {
 }
 
 /// What to execute, and what its hello is held against.
-fn program(process: &str) -> Result<(PathBuf, Expected), SpawnError> {
+fn expected(process: &str, in_init: bool) -> Result<Expected, SpawnError> {
     static OWN: OnceLock<Result<Build, PathBuf>> = OnceLock::new();
     let table = registry::digest();
-    let execute = |program: &Path, source| SpawnError::Execute {
-        process: process.to_owned(),
-        program: program.to_owned(),
-        source,
-    };
-    if let Some((path, build)) = context::worker_program() {
-        let build = build.map_err(|source| execute(&path, source))?;
-        return Ok((path, Expected { build, table }));
+    if let Some((program, build)) = context::worker_program() {
+        return match build {
+            Ok(build) => Ok(Expected { program, in_init, build, table }),
+            Err(source) => {
+                Err(SpawnError::Execute { process: process.to_owned(), program, source })
+            }
+        };
     }
     let own = OWN.get_or_init(|| {
         sys::runs_own_program()?;
         sys::own_build().map_err(|_| sys::own_program().to_owned())
     });
     match own {
-        Ok(build) => Ok((sys::own_program().to_owned(), Expected { build: *build, table })),
+        Ok(build) => {
+            Ok(Expected { program: sys::own_program().to_owned(), in_init, build: *build, table })
+        }
         Err(would_run) => Err(SpawnError::NotOurProgram {
             process: process.to_owned(),
             would_run: would_run.clone(),

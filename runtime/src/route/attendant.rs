@@ -56,6 +56,7 @@ pub(crate) fn attend(attendance: Attendance) -> std::io::Result<Seat> {
         .name("procession-attendant".to_owned())
         .stack_size(256 * 1024)
         .spawn(move || {
+            sys::block_signals();
             std::thread::park_timeout(DEFERENCE);
             own.attend();
         })
@@ -107,7 +108,7 @@ impl Attendance {
         let mut greeting = Greeting {
             life: &life,
             waiting: Some((meeting, bootstrap)),
-            expected,
+            expected: expected.clone(),
             until: Instant::now().checked_add(self.start_limit).map(|at| (self.start_limit, at)),
             result: None,
         };
@@ -128,6 +129,7 @@ impl Attendance {
                 terminated,
                 intent,
                 begun,
+                in_init: expected.in_init,
                 peak,
                 limited,
                 stderr: &stderr.text(),
@@ -201,7 +203,7 @@ impl Greeting<'_> {
         let Some((meeting, bootstrap)) = self.waiting.take() else {
             return;
         };
-        match meeting.greet(self.life.pid, self.expected, bootstrap) {
+        match meeting.greet(self.life.pid, &self.expected, bootstrap) {
             Ok(control) => {
                 self.life.hears(control);
                 self.until = None;
@@ -294,6 +296,7 @@ impl Outcome {
             .name("procession-lane".to_owned())
             .stack_size(256 * 1024)
             .spawn(move || {
+                sys::block_signals();
                 // Whoever ends before it has read them has an end of its own to tell.
                 let _ = to_child.send_bytes(Tag::Value, &arguments);
                 drop(arguments);

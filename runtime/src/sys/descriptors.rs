@@ -54,13 +54,13 @@ pub(crate) fn descriptor_limit() -> Option<u64> {
 
 /// Standard descriptors that the program has closed, filled for as long as anyone holds this.
 #[derive(Debug)]
-pub(crate) struct StdFilled(());
+struct StdFilled(());
 
 /// Who fills them: how many hold them, and what with.
 static FILLED: Mutex<(usize, Vec<OwnedFd>)> = Mutex::new((0, Vec::new()));
 
 /// Fills standard descriptors that the program has closed, for as long as the answer is kept.
-pub(crate) fn fill_std() -> StdFilled {
+fn fill_std() -> StdFilled {
     let mut filled = FILLED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     filled.0 += 1;
     while filled.1.len() < 3 && !all_open(0..3) {
@@ -170,4 +170,15 @@ pub(crate) fn unlink_but_hold(path: &Path) -> io::Result<OwnedFd> {
         let _ = std::fs::metadata(directory);
     }
     Ok(held?)
+}
+
+/// Whether this is an open pipe, other than a standard stream.
+pub(crate) fn is_pipe(number: RawFd) -> bool {
+    if number < 3 || !is_open(number) {
+        return false;
+    }
+    // SAFETY: it is open, and no other thread runs that could close it.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+    let kind = rustix::fs::fstat(descriptor).map(|status| status.st_mode & libc::S_IFMT);
+    kind == Ok(libc::S_IFIFO)
 }

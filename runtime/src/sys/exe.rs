@@ -64,6 +64,12 @@ pub(crate) fn runs_own_program() -> Result<(), PathBuf> {
     }
 }
 
+/// The file that this code is in: the program, or a plug-in of one.
+pub(crate) fn own_file() -> PathBuf {
+    let here = own_file as fn() -> PathBuf as usize;
+    mapped_at(here).or_else(|| std::env::current_exe().ok()).unwrap_or_default()
+}
+
 /// The file that is mapped at an address of this process.
 fn mapped_at(address: usize) -> Option<PathBuf> {
     let mut maps = String::new();
@@ -73,7 +79,8 @@ fn mapped_at(address: usize) -> Option<PathBuf> {
         let (start, end) = range.split_once('-')?;
         let start = usize::from_str_radix(start, 16).ok()?;
         let end = usize::from_str_radix(end, 16).ok()?;
-        let path = rest.find('/').map(|at| PathBuf::from(&rest[at..]));
+        // A newline is written as its number there.
+        let path = rest.find('/').map(|at| PathBuf::from(rest[at..].replace("\\012", "\n")));
         (start..end).contains(&address).then_some(path).flatten()
     })
 }

@@ -16,12 +16,12 @@ mod signal;
 mod wait;
 
 pub(crate) use descriptors::{
-    Room, close_on_exec_from, descriptor_limit, fill_std, fill_std_for_good, greeting_pipe,
-    inheritable, is_closed, is_descriptor_limit, make_room, not_inheritable, take_inherited,
+    Room, close_on_exec_from, descriptor_limit, fill_std_for_good, greeting_pipe, inheritable,
+    is_closed, is_descriptor_limit, is_pipe, make_room, not_inheritable, take_inherited,
     try_directory, unlink_but_hold,
 };
 pub(crate) use entry::{BeforeMain, Constructor, before_main};
-pub(crate) use exe::{Build, build_of, own_build, own_program, runs_own_program};
+pub(crate) use exe::{Build, build_of, own_build, own_file, own_program, runs_own_program};
 pub(crate) use fault::{ignore_broken_pipes, report_stack_overflow};
 pub(crate) use limits::{file_size_limit, limit_memory};
 pub(crate) use memory::give_back;
@@ -31,6 +31,6 @@ pub(crate) use process::{
     Ended, Pidfd, die_at_once, die_with_parent, exit_now, kill_tree, on_initial_thread, parent_id,
     random, set_process_name,
 };
-pub(crate) use signal::{SIGABRT, SIGKILL, SIGSEGV, SIGTERM, signal_name};
+pub(crate) use signal::{SIGABRT, SIGKILL, SIGTERM, block_signals, signal_name, unblock_signals};
 #[cfg(not(loom))]
 pub(crate) use wait::{sleep_while, wake_all};

@@ -1,7 +1,6 @@
 //! The names of signals.
 
 pub(crate) const SIGABRT: i32 = libc::SIGABRT;
-pub(crate) const SIGSEGV: i32 = libc::SIGSEGV;
 pub(crate) const SIGKILL: i32 = libc::SIGKILL;
 pub(crate) const SIGTERM: i32 = libc::SIGTERM;
 
@@ -28,4 +27,31 @@ pub(crate) fn signal_name(number: i32) -> Option<&'static str> {
         libc::SIGSYS => "SIGSYS",
         _ => return None,
     })
+}
+
+/// Has no signal that is sent to the process handled on the calling thread. For threads of the
+/// runtime: what a program blocks to wait for it must not reach it through them. Faults of the
+/// thread itself stay.
+pub(crate) fn block_signals() {
+    mask(|set| {
+        // SAFETY: the set is a local variable of the caller.
+        unsafe { libc::sigfillset(set) };
+        for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP] {
+            // SAFETY: as above.
+            unsafe { libc::sigdelset(set, fault) };
+        }
+    });
+}
+
+/// Has all signals handled, whatever the thread was started with.
+pub(crate) fn unblock_signals() {
+    mask(|_| {});
+}
+
+fn mask(fill: impl FnOnce(*mut libc::sigset_t)) {
+    // SAFETY: a zeroed set is an empty one.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    fill(&raw mut set);
+    // SAFETY: the set is a local variable, and the old mask is not asked for.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut()) };
 }

@@ -16,7 +16,7 @@ use super::codec::{Decoder, Encoder, Source};
 use super::frames::{self, FrameError};
 use super::region::Region;
 use super::ring::{Consumer, PopError, Producer, PushError};
-pub(crate) use carriers::{Carrier, ChildEnds, Closer, ParentEnds, Reports, connect};
+pub(crate) use carriers::{Carrier, ChildEnds, Closer, Offer, ParentEnds, Reports, connect};
 use pool::{Known, Pool, Spill};
 
 /// What a message is.

@@ -23,7 +23,7 @@ pub(crate) use bootstrap::{
 pub(crate) use channel::ChannelError;
 pub use codec::{Decoder, Encoder};
 pub(crate) use lane::{
-    Carrier, ChildEnds, Closer, Fault, LaneReceiver, LaneSender, OwnedBody, ParentEnds, Reports,
-    Tag, connect,
+    Carrier, ChildEnds, Closer, Fault, LaneReceiver, LaneSender, Offer, OwnedBody, ParentEnds,
+    Reports, Tag, connect,
 };
 pub(crate) use variable::{VARIABLE, Variable};

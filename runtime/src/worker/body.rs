@@ -31,7 +31,7 @@ pub(super) fn work(greeting: Greeting) -> i32 {
     panic::report_to(reports);
     // Without a thread that listens, the kernel alone watches over the parent.
     let _ = listener.send(control);
-    become_worker(Worker { name, id, parent });
+    become_worker(Worker { pid: std::process::id(), name, id, parent });
     if let Some(bytes) = memory_limit
         && let Err(error) = sys::limit_memory(bytes)
     {
@@ -51,6 +51,7 @@ pub(super) fn work(greeting: Greeting) -> i32 {
     match ended {
         Ok(code) => code,
         Err(payload) => {
+            leave_if_copy();
             // A payload whose own drop panics would take the process down without a word.
             std::mem::forget(payload);
             told(outcome.send_text(Tag::Panicked, ""), 101)
@@ -84,6 +85,7 @@ fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, outcome: &mut LaneS
     let mut code = 0;
     message.body.decode(|mut row| {
         call(&mut row, limit, &mut |answer| {
+            leave_if_copy();
             code = match answer {
                 Answer::Value(row) => match outcome.send(Tag::Value, row, None) {
                     Err(Fault::NoRoom) => {
@@ -98,6 +100,14 @@ fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, outcome: &mut LaneS
         });
     });
     code
+}
+
+/// Ends a copy that the function made of its process by `fork`: only the original has a parent
+/// that waits for what it returns.
+fn leave_if_copy() {
+    if !super::context::is_original() {
+        sys::exit_now(0);
+    }
 }
 
 /// The code to leave with, once the parent has been told; or the end, if it cannot be.

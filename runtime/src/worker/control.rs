@@ -63,6 +63,7 @@ pub(super) fn prepare() -> SyncSender<ControlReceiver> {
         .name("procession-control".to_owned())
         .stack_size(64 * 1024)
         .spawn(move || {
+            sys::block_signals();
             let Ok(control) = handed.recv() else { return };
             loop {
                 match control.receive() {

@@ -42,6 +42,9 @@ fn report(info: &PanicHookInfo<'_>) {
         // The runtime's own word that a panic met another; the report of that one says more.
         return;
     }
+    if !super::context::is_original() {
+        return;
+    }
     // Not waiting for the lock: who holds it reports a panic of the same process right now.
     let Ok(mut reports) = REPORTS.try_lock() else {
         return;

@@ -58,8 +58,13 @@ fn before_main(early: BeforeMain) {
         return;
     };
     if call.parent != sys::parent_id() {
+        // Unless it is meant for us after all, and the parent died meanwhile.
+        if sys::is_pipe(call.greeting) {
+            sys::die_at_once();
+        }
         return;
     }
+    sys::unblock_signals();
     DEPTH.store(call.depth, Ordering::Relaxed);
     sys::fill_std_for_good();
     sys::close_on_exec_from(3);

@@ -46,6 +46,29 @@ pub(crate) struct ParentEnds {
     pub(crate) closer: Closer,
 }
 
+/// The child's side of a connection, until it is sent.
+///
+/// The copy of the region that ipc-channel sends is not close-on-exec, so it is made at the last
+/// moment.
+pub(crate) enum Offer {
+    Ring { region: Arc<Region>, spills_in: IpcReceiver<Spill>, spills_out: IpcSender<Spill> },
+    Frames { from_parent: IpcBytesReceiver, to_parent: IpcBytesSender },
+}
+
+impl Offer {
+    /// What is sent, at once.
+    pub(crate) fn into_ends(self) -> ChildEnds {
+        match self {
+            Offer::Ring { region, spills_in, spills_out } => {
+                ChildEnds::Ring { memory: region.memory().clone(), spills_in, spills_out }
+            }
+            Offer::Frames { from_parent, to_parent } => {
+                ChildEnds::Frames { from_parent, to_parent }
+            }
+        }
+    }
+}
+
 /// The child's side of a connection, as it is sent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ChildEnds {
@@ -58,23 +81,22 @@ pub(crate) fn connect(
     carrier: Carrier,
     limit: usize,
     room: &Room,
-) -> Result<(ParentEnds, ChildEnds), Fault> {
+) -> Result<(ParentEnds, Offer), Fault> {
     match carrier {
         Carrier::Ring => {
             let region = Arc::new(Region::zeroed(REPORTS.end, room).map_err(|_| Fault::NoRoom)?);
             region.give_back();
             let (spills_to_child, spills_in) = ipc::channel().map_err(|_| Fault::NoRoom)?;
             let (spills_out, spills_from_child) = ipc::channel().map_err(|_| Fault::NoRoom)?;
-            let memory = region.memory().clone();
             let (to_child, to_parent) = rings(&region);
             let closer = Closer::Rings(to_child.clone(), to_parent.clone());
             let ends = ParentEnds {
                 to_child: sending(to_child, spills_to_child),
                 from_child: receiving(to_parent, spills_from_child, limit)?,
-                reports: Reports::Slots { region, turn: 0 },
+                reports: Reports::Slots { region: Arc::clone(&region), turn: 0 },
                 closer,
             };
-            Ok((ends, ChildEnds::Ring { memory, spills_in, spills_out }))
+            Ok((ends, Offer::Ring { region, spills_in, spills_out }))
         }
         Carrier::Frames => {
             let (to_child, from_parent) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
@@ -85,7 +107,7 @@ pub(crate) fn connect(
                 reports: Reports::InLane(to_parent.clone()),
                 closer: Closer::Poke(Mutex::new(to_parent.clone())),
             };
-            Ok((ends, ChildEnds::Frames { from_parent, to_parent }))
+            Ok((ends, Offer::Frames { from_parent, to_parent }))
         }
     }
 }
