@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::life::{End, Life};
-use super::output::{Forward, Stream, Style, Tail};
+use super::output::{Forward, Stream, Style, Tail, Wanted};
 use crate::launch::{Expected, Meeting, Unmet};
 use crate::outcome::{Evidence, ExitReason, Intent, PanicReport, Said, conclude};
 use crate::sys::{self, Interest};
@@ -136,6 +136,9 @@ impl Attendance {
             };
             End { reason: conclude(evidence), value }
         });
+        // What the parent's own streams did not take yet must not hold up the news.
+        streams.out.flush();
+        streams.err.flush();
     }
 }
 
@@ -151,8 +154,8 @@ fn watch(
         let next = deadlines.into_iter().flatten().map(|(_, at)| at).min();
         let mut asked = [
             Interest::in_reading(greeting.as_fd()),
-            Interest::in_reading(streams.out.as_fd()),
-            Interest::in_reading(streams.err.as_fd()),
+            interest(streams.out.wanted()),
+            interest(streams.err.wanted()),
             Interest::in_reading(Some(life.watch().as_fd())),
         ];
         if sys::poll(&mut asked, next).is_err() {
@@ -164,10 +167,10 @@ fn watch(
             greeting.meet();
         }
         if printed {
-            streams.out.take(&mut streams.buffer);
+            streams.out.go_on(&mut streams.buffer);
         }
         if complained {
-            streams.err.take(&mut streams.buffer);
+            streams.err.go_on(&mut streams.buffer);
         }
         if ended {
             return;
@@ -181,6 +184,14 @@ fn watch(
         if let Some((limit, _)) = timeout.take_if(|(_, at)| *at <= now) {
             let _ = life.kill(Intent::TimeOut(limit));
         }
+    }
+}
+
+fn interest(wanted: Option<Wanted<'_>>) -> Interest<'_> {
+    match wanted {
+        Some(Wanted::Writing(descriptor)) => Interest::in_writing(descriptor),
+        Some(Wanted::Reading(descriptor)) => Interest::in_reading(Some(descriptor)),
+        None => Interest::in_reading(None),
     }
 }
 

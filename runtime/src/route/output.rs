@@ -31,24 +31,34 @@ pub(super) enum Stream {
 
 /// The last that came out of a stream, for all who want to know.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tail(Arc<Mutex<VecDeque<u8>>>);
+pub(crate) struct Tail(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: VecDeque<u8>,
+    /// Whether it begins somewhere in a line.
+    cut: bool,
+}
 
 impl Tail {
     fn add(&self, bytes: &[u8]) {
         let mut kept = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let bytes = &bytes[bytes.len().saturating_sub(KEPT)..];
-        let over = (kept.len() + bytes.len()).saturating_sub(KEPT);
-        kept.drain(..over);
-        kept.extend(bytes);
+        let lost = (kept.bytes.len() + bytes.len()).saturating_sub(KEPT);
+        let last = &bytes[bytes.len().saturating_sub(KEPT)..];
+        let over = (kept.bytes.len() + last.len()).saturating_sub(KEPT);
+        kept.bytes.drain(..over);
+        kept.bytes.extend(last);
+        kept.cut |= lost > 0;
     }
 
     /// The kept bytes as text, from the first whole line on.
     pub(crate) fn text(&self) -> String {
         let kept = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let bytes: Vec<u8> = kept.iter().copied().collect();
+        let bytes: Vec<u8> = kept.bytes.iter().copied().collect();
+        let cut = kept.cut;
         drop(kept);
         let whole = match bytes.iter().position(|&byte| byte == b'\n') {
-            Some(end) if bytes.len() == KEPT => &bytes[end + 1..],
+            Some(end) if cut => &bytes[end + 1..],
             _ => &bytes[..],
         };
         String::from_utf8_lossy(whole).into_owned()
@@ -56,23 +66,59 @@ impl Tail {
 }
 
 /// One stream of a child on its way to the parent's.
+///
+/// Where nobody takes what the parent prints (a pager that waits, a terminal that is held) the
+/// child's output stays where it is until somebody does, and the attendant stays awake for the
+/// child's deadlines and its end.
 pub(super) struct Forward<R> {
     from: Option<R>,
     stream: Stream,
     style: Style,
     tail: Tail,
-    line: Vec<u8>,
+    /// What was taken and is not printed yet.
+    waiting: Vec<u8>,
+    /// Whether the parent's stream took no more when it was last asked.
+    held: bool,
     unread: bool,
 }
 
+/// What a stream waits for.
+pub(super) enum Wanted<'a> {
+    /// That the child prints.
+    Reading(BorrowedFd<'a>),
+    /// That the parent's own stream takes more.
+    Writing(BorrowedFd<'a>),
+}
+
+/// How much is printed at once: what a pipe that takes anything takes without waiting.
+const PIECE: usize = 4096;
+
 impl<R: Read + AsFd> Forward<R> {
     pub(super) fn new(from: Option<R>, stream: Stream, style: Style, tail: Tail) -> Self {
-        Forward { from, stream, style, tail, line: Vec::new(), unread: false }
+        Forward { from, stream, style, tail, waiting: Vec::new(), held: false, unread: false }
     }
 
     /// What to wait for; nothing once the stream has ended.
+    pub(super) fn wanted(&self) -> Option<Wanted<'_>> {
+        if self.held {
+            return Some(Wanted::Writing(self.stream.descriptor()));
+        }
+        self.from.as_ref().map(|from| Wanted::Reading(from.as_fd()))
+    }
+
+    /// What the child prints to, while it may.
     pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         self.from.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Goes on after a wait: prints what waited, or takes what is there.
+    pub(super) fn go_on(&mut self, buffer: &mut [u8]) {
+        if std::mem::take(&mut self.held) {
+            self.pass_on(false);
+        } else {
+            self.take(buffer);
+            self.pass_on(false);
+        }
     }
 
     /// Takes what is there, which does not wait if there is something or it is the end.
@@ -83,9 +129,8 @@ impl<R: Read + AsFd> Forward<R> {
             Ok(len) => {
                 let taken = &buffer[..len];
                 self.tail.add(taken);
-                if self.style != Style::Captured {
-                    self.line.extend_from_slice(taken);
-                    self.pass_on(false);
+                if self.style != Style::Captured && !self.unread {
+                    self.waiting.extend_from_slice(taken);
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -93,23 +138,48 @@ impl<R: Read + AsFd> Forward<R> {
         }
     }
 
-    /// Passes on the last line, whole or not: no more will come.
+    /// Prints the rest, whole lines or not, as far as that is taken: no more will come.
     pub(super) fn end(&mut self) {
         self.from = None;
         self.pass_on(true);
     }
 
-    fn pass_on(&mut self, all: bool) {
-        let whole = match self.line.iter().rposition(|&byte| byte == b'\n') {
-            _ if all || self.line.len() > KEPT => self.line.len(),
-            Some(end) => end + 1,
-            None => return,
-        };
-        let lines: Vec<u8> = self.line.drain(..whole).collect();
-        if lines.is_empty() || self.unread {
-            return;
+    /// Prints what is left, however long that takes.
+    pub(super) fn flush(&mut self) {
+        while !self.waiting.is_empty() && !self.unread {
+            self.print_piece(true);
         }
-        let mut text = String::from_utf8_lossy(&lines).into_owned();
+    }
+
+    fn pass_on(&mut self, all: bool) {
+        while !self.unread && self.piece(all) > 0 {
+            if !sys::takes_more(self.stream.descriptor()) {
+                self.held = true;
+                return;
+            }
+            self.print_piece(all);
+        }
+    }
+
+    /// How much of what waits is printed next: whole lines, unless one is too long to be kept.
+    fn piece(&self, all: bool) -> usize {
+        let near = &self.waiting[..self.waiting.len().min(PIECE)];
+        let line_end = |bytes: &[u8]| bytes.iter().rposition(|&byte| byte == b'\n');
+        if let Some(end) = line_end(near) {
+            return end + 1;
+        }
+        if let Some(end) = self.waiting.iter().position(|&byte| byte == b'\n') {
+            return end + 1;
+        }
+        if self.waiting.len() > KEPT {
+            return whole_characters(&self.waiting);
+        }
+        if all { self.waiting.len() } else { 0 }
+    }
+
+    fn print_piece(&mut self, all: bool) {
+        let piece: Vec<u8> = self.waiting.drain(..self.piece(all)).collect();
+        let mut text = String::from_utf8_lossy(&piece).into_owned();
         if !text.ends_with('\n') {
             // A line that another process begins must not run into this one.
             text.push('\n');
@@ -121,25 +191,39 @@ impl<R: Read + AsFd> Forward<R> {
     }
 }
 
+/// How much of it does not end within a character.
+fn whole_characters(bytes: &[u8]) -> usize {
+    let last = bytes.len() - bytes.len().min(3);
+    let start = (last..bytes.len()).rev().find(|&at| bytes[at] & 0b1100_0000 != 0b1000_0000);
+    match start {
+        Some(at) if bytes[at] >= 0b1100_0000 && at > 0 => at,
+        _ => bytes.len(),
+    }
+}
+
+impl Stream {
+    /// The parent's own.
+    fn descriptor(self) -> BorrowedFd<'static> {
+        match self {
+            Stream::Out => sys::standard_output(),
+            Stream::Err => sys::standard_error(),
+        }
+    }
+}
+
 /// Prints with the macros, which the test harness captures; whether anybody can read it.
 ///
 /// The macros panic where nobody reads any more, so that is asked before.
 fn print(stream: Stream, text: &str) -> bool {
-    let stdout = std::io::stdout();
-    let stderr = std::io::stderr();
-    let descriptor = match stream {
-        Stream::Out => stdout.as_fd(),
-        Stream::Err => stderr.as_fd(),
-    };
-    if sys::readers_gone(descriptor) {
+    if sys::readers_gone(stream.descriptor()) {
         return false;
     }
     if cfg!(panic = "abort") {
         // Then there is no harness that runs tests in threads, and a disk that is full must not
         // end the program.
         return match stream {
-            Stream::Out => stdout.lock().write_all(text.as_bytes()).is_ok(),
-            Stream::Err => stderr.lock().write_all(text.as_bytes()).is_ok(),
+            Stream::Out => std::io::stdout().lock().write_all(text.as_bytes()).is_ok(),
+            Stream::Err => std::io::stderr().lock().write_all(text.as_bytes()).is_ok(),
         };
     }
     catch_unwind(|| match stream {

@@ -129,8 +129,14 @@ pub(crate) fn is_closed(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EBADF | libc::ENOTSOCK | libc::EINVAL))
 }
 
-/// Makes a directory in another and removes it: whether that can be done.
+/// Tries whether something can be made in a directory, with a file that never has a name; where
+/// the file system has none of those, with a directory that is removed at once.
 pub(crate) fn try_directory(within: &Path) -> io::Result<()> {
+    match rustix::fs::open(within, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, Mode::RWXU) {
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR | rustix::io::Errno::NOENT) => {
+        }
+        tried => return Ok(tried.map(drop)?),
+    }
     let name: [u8; 8] = super::random()?;
     let probe = within.join(format!(".procession-{:016x}", u64::from_le_bytes(name)));
     std::fs::create_dir(&probe)?;

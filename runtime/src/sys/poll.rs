@@ -6,15 +6,21 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-/// One descriptor to wait for, and whether its turn has come: something to read, or its end.
+/// One descriptor to wait for, and whether its turn has come: something to read or room to write,
+/// or its end.
 pub(crate) struct Interest<'a> {
-    pub(crate) descriptor: Option<BorrowedFd<'a>>,
+    descriptor: Option<BorrowedFd<'a>>,
+    writing: bool,
     pub(crate) ready: bool,
 }
 
 impl<'a> Interest<'a> {
     pub(crate) fn in_reading(descriptor: Option<BorrowedFd<'a>>) -> Self {
-        Interest { descriptor, ready: false }
+        Interest { descriptor, writing: false, ready: false }
+    }
+
+    pub(crate) fn in_writing(descriptor: BorrowedFd<'a>) -> Self {
+        Interest { descriptor: Some(descriptor), writing: true, ready: false }
     }
 }
 
@@ -23,8 +29,10 @@ pub(crate) fn poll(interests: &mut [Interest<'_>], deadline: Option<Instant>) ->
     loop {
         let mut waiting: Vec<PollFd<'_>> = interests
             .iter()
-            .filter_map(|interest| interest.descriptor)
-            .map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN))
+            .filter_map(|interest| {
+                let what = if interest.writing { PollFlags::OUT } else { PollFlags::IN };
+                Some(PollFd::from_borrowed_fd(interest.descriptor?, what))
+            })
             .collect();
         let left = deadline.map(|at| timespec(at.saturating_duration_since(Instant::now())));
         match rustix::event::poll(&mut waiting, left.as_ref()) {
@@ -45,6 +53,24 @@ pub(crate) fn readers_gone(descriptor: BorrowedFd<'_>) -> bool {
     let now = timespec(Duration::ZERO);
     let gone = PollFlags::ERR | PollFlags::NVAL;
     rustix::event::poll(&mut asked, Some(&now)).is_ok() && asked[0].revents().intersects(gone)
+}
+
+/// Whether a write of a few kilobytes would not have to wait.
+pub(crate) fn takes_more(descriptor: BorrowedFd<'_>) -> bool {
+    let mut asked = [PollFd::from_borrowed_fd(descriptor, PollFlags::OUT)];
+    let now = timespec(Duration::ZERO);
+    // What cannot be asked is not waited for either.
+    rustix::event::poll(&mut asked, Some(&now)).map_or(true, |ready| ready > 0)
+}
+
+/// The standard output of this process, whatever it is or is not.
+pub(crate) fn standard_output() -> BorrowedFd<'static> {
+    rustix::stdio::stdout()
+}
+
+/// The standard error of this process, whatever it is or is not.
+pub(crate) fn standard_error() -> BorrowedFd<'static> {
+    rustix::stdio::stderr()
 }
 
 fn timespec(duration: Duration) -> Timespec {

@@ -77,6 +77,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(_room: &Room) -> io::Result<Self> {
+        channel::warm_up();
         // It is made absolute there as well, and may become long by that.
         let directory = std::path::absolute(std::env::temp_dir())?;
         check(&directory)?;

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
+use std::sync::Once;
 
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender};
 use ipc_channel::{IpcError, TryRecvError};
@@ -155,4 +156,15 @@ pub(super) fn send_bytes(sender: &IpcBytesSender, bytes: &[u8]) -> Result<(), Ch
 
 fn interrupted(error: &io::Error) -> bool {
     error.kind() == ErrorKind::Interrupted
+}
+
+/// Has ipc-channel ask the system what it asks once, at its first send: where there is no descriptor
+/// for that it panics, and all later sends with it.
+pub(super) fn warm_up() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if let Ok((sender, _receiver)) = ipc_channel::ipc::bytes_channel() {
+            let _ = sender.send(&[]);
+        }
+    });
 }
