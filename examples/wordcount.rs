@@ -38,8 +38,9 @@ The exit code is 1 if a file was not counted that was not sabotaged.";
 /// The files of a directory that are counted.
 const EXTENSIONS: [&str; 4] = ["md", "rs", "toml", "txt"];
 
-/// No file takes longer to count; what does is no file.
-const LIMIT: Duration = Duration::from_secs(60);
+/// No file takes longer to count, or more memory. What does is not a file to be counted.
+const TIME: Duration = Duration::from_secs(60);
+const MEMORY: u64 = 1 << 30;
 
 /// What is known of one file, or of all.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
@@ -138,7 +139,8 @@ fn count_one(item: &Item) -> Row {
     let child = count::builder()
         .name(format!("count {}", item.shown))
         .stderr(Output::Captured)
-        .timeout(LIMIT)
+        .timeout(TIME)
+        .memory_limit(MEMORY)
         .spawn((item.file.clone(), item.sabotage))
         .map_err(|error| with_source(&error))?;
     match child.join() {
@@ -237,10 +239,10 @@ fn texts(count: Count) -> [String; 3] {
 fn show(text: &str) {
     let mut stdout = io::stdout().lock();
     let shown = stdout.write_all(text.as_bytes());
-    if let Err(error) = shown.and_then(|()| stdout.flush()) {
-        if error.kind() != io::ErrorKind::BrokenPipe {
-            eprintln!("wordcount: the table cannot be printed: {error}");
-        }
+    if let Err(error) = shown.and_then(|()| stdout.flush())
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        eprintln!("wordcount: the table cannot be printed: {error}");
     }
 }
 
@@ -259,7 +261,7 @@ fn items(arguments: Vec<PathBuf>) -> Result<Option<Vec<Item>>, String> {
                 }
             }
             Some("--") => paths.extend(arguments.by_ref()),
-            Some(option) if option.starts_with('-') && option != "-" => {
+            Some(option) if option.starts_with('-') => {
                 return Err(format!("there is no option `{option}`"));
             }
             _ => paths.push(argument),
@@ -268,11 +270,11 @@ fn items(arguments: Vec<PathBuf>) -> Result<Option<Vec<Item>>, String> {
     let mut items = Vec::new();
     if paths.is_empty() {
         let root = repository().unwrap_or_else(|| PathBuf::from("."));
-        collect(&root, &root, &mut items)?;
+        collect(&root, &root, &mut items);
     }
     for path in &paths {
         if path.is_dir() {
-            collect(path, Path::new(""), &mut items)?;
+            collect(path, Path::new(""), &mut items);
         } else {
             items.push(Item::new(path.clone(), Path::new("")));
         }
@@ -301,27 +303,29 @@ fn repository() -> Option<PathBuf> {
 }
 
 /// Adds the files below a directory, in order of their names.
-fn collect(directory: &Path, root: &Path, items: &mut Vec<Item>) -> Result<(), String> {
-    let unreadable = |error| format!("`{}` cannot be read: {error}", directory.display());
-    let entries = fs::read_dir(directory).map_err(unreadable)?;
-    let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+fn collect(directory: &Path, root: &Path, items: &mut Vec<Item>) {
+    let entries = fs::read_dir(directory).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let Ok(mut entries) = entries else {
+        // It gets a row of its own, and that says why.
+        items.push(Item::new(directory.to_owned(), root));
+        return;
+    };
     entries.sort_by_key(|entry| entry.file_name());
     for entry in entries {
         let (path, name) = (entry.path(), entry.file_name());
-        let hidden = name.to_string_lossy().starts_with('.');
+        if name.to_string_lossy().starts_with('.') || name == "target" {
+            continue;
+        }
         // Links are not followed: what they lead to is counted where it is.
-        let kind = entry.file_type().map_err(unreadable)?;
-        let wanted = || {
-            let extension = path.extension().and_then(|extension| extension.to_str());
-            extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
-        };
-        if kind.is_dir() && !hidden && name != "target" {
-            collect(&path, root, items)?;
-        } else if kind.is_file() && !hidden && wanted() {
+        let kind = entry.file_type().ok();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let wanted = extension.is_some_and(|extension| EXTENSIONS.contains(&extension));
+        if kind.is_some_and(|kind| kind.is_dir()) {
+            collect(&path, root, items);
+        } else if wanted && kind.is_none_or(|kind| kind.is_file()) {
             items.push(Item::new(path, root));
         }
     }
-    Ok(())
 }
 
 impl Item {

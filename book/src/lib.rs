@@ -1,1 +1,25 @@
-//! Nothing here yet.
+//! The book. Its chapters are the `.md` files here; `mdbook serve book` shows them.
+//!
+//! This crate has them read as documentation, so that `cargo test -p procession-book` compiles and
+//! runs every program in them, and the README's as well.
+
+#[cfg(doctest)]
+mod chapters {
+    #[doc = include_str!("../../README.md")]
+    mod readme {}
+
+    #[doc = include_str!("introduction.md")]
+    mod introduction {}
+
+    #[doc = include_str!("getting-started.md")]
+    mod getting_started {}
+
+    #[doc = include_str!("processes.md")]
+    mod processes {}
+
+    #[doc = include_str!("how-processes-end.md")]
+    mod how_processes_end {}
+
+    #[doc = include_str!("tests-and-libraries.md")]
+    mod tests_and_libraries {}
+}

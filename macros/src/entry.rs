@@ -53,7 +53,8 @@ fn may_make_synchronous(attribute: &Attribute) -> bool {
 }
 
 /// Expands to a `main` around the user's own, which keeps its attributes: what they make of it
-/// starts after `init`.
+/// starts after `init`. In a test `main` is the harness's, and this one at most a function that a
+/// test calls: workers must not be sent there.
 fn expand(runtime: &Path, mut function: Function) -> TokenStream {
     let Copied { cfgs, docs, .. } = Copied::of(&function.attributes);
     let visibility = std::mem::replace(&mut function.visibility, Visibility::Inherited);
@@ -65,6 +66,7 @@ fn expand(runtime: &Path, mut function: Function) -> TokenStream {
         #visibility fn main() #output {
             #function
 
+            #[cfg(not(test))]
             #runtime::init();
             main()
         }
@@ -100,6 +102,7 @@ mod tests {
                 #[tokio::main(flavor = "current_thread")]
                 async fn main() -> Result<(), Error> { serve().await }
 
+                #[cfg(not(test))]
                 my::procession::init();
                 main()
             }

@@ -188,6 +188,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) terminated: bool,
     pub(crate) intent: Option<Intent>,
     pub(crate) begun: bool,
+    /// What was executed and in place of what, where that is another file than this program.
+    pub(crate) program: Option<String>,
     /// Whether it was to begin in `init()`.
     pub(crate) in_init: bool,
     pub(crate) peak: Option<u64>,
@@ -200,8 +202,19 @@ pub(crate) struct Evidence<'a> {
 /// The status is the truth about *how*; what the child said is the truth about its function; what
 /// we did counts only where it is what ended the process.
 pub(crate) fn conclude(evidence: Evidence<'_>) -> ExitReason {
-    let Evidence { ended, said, report, terminated, intent, begun, in_init, peak, limited, stderr } =
-        evidence;
+    let Evidence {
+        ended,
+        said,
+        report,
+        terminated,
+        intent,
+        begun,
+        program,
+        in_init,
+        peak,
+        limited,
+        stderr,
+    } = evidence;
     if let Said::Value = said {
         return ExitReason::Finished;
     }
@@ -240,7 +253,8 @@ pub(crate) fn conclude(evidence: Evidence<'_>) -> ExitReason {
              `main` of this process did"
         )),
         _ if !begun => {
-            ExitReason::StartFailed(format!("it ended before it began: {}", plain(ended)))
+            let who = program.unwrap_or_else(|| "it".to_owned());
+            ExitReason::StartFailed(format!("{who} ended before it began: {}", plain(ended)))
         }
         Ended::Exited(code) => ExitReason::Exited(code),
         Ended::Signaled { signal: sys::SIGABRT, .. }
@@ -288,6 +302,7 @@ mod tests {
             terminated: false,
             intent: None,
             begun: true,
+            program: None,
             in_init: false,
             peak: None,
             limited: false,

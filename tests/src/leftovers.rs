@@ -24,8 +24,8 @@ static BEFORE: OnceLock<Before> = OnceLock::new();
 /// Notes what there is before the tests, and has it compared at the end of the program. Called
 /// before `main`, by [`leaves_nothing_behind!`](crate::leaves_nothing_behind).
 pub extern "C" fn check_at_exit() {
-    if std::env::var_os(HOME).is_some() {
-        // A worker, or a program that a test started: its leavings are found by who started it.
+    if std::env::var_os(HOME).is_some() || is_worker() {
+        // What a worker or a program of a test leaves is found by whoever started it.
         return;
     }
     let pid = std::process::id();
@@ -42,6 +42,13 @@ pub extern "C" fn check_at_exit() {
     assert!(BEFORE.set(before).is_ok(), "the system calls a constructor once");
     // SAFETY: the function neither unwinds nor ends the process by `exit`.
     unsafe { libc::atexit(check) };
+}
+
+/// Whether this process was started as a worker: one with an empty environment does not inherit
+/// the variable, and the runtime takes its own out of the environment, but not out of this file.
+fn is_worker() -> bool {
+    let environment = std::fs::read("/proc/self/environ").unwrap_or_default();
+    environment.split(|&byte| byte == 0).any(|entry| entry.starts_with(b"PROCESSION_WORKER="))
 }
 
 extern "C" fn check() {

@@ -15,7 +15,7 @@ use procession::{Builder, Child, ExitReason, JoinError, Process};
 
 pub use leftovers::{assert_no_children_left, check_at_exit};
 pub use look::{Seen, children_of, descriptors, is_gone, marked, state_of, threads_of};
-pub use program::{Running, as_program, succeeds};
+pub use program::{Place, Running, again, as_program, succeeds};
 
 /// How long the tests wait for what should take milliseconds, on a machine that is busy.
 pub const LIMIT: Duration = Duration::from_secs(30);

@@ -2,7 +2,9 @@
 
 use std::any::type_name;
 use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 
@@ -28,6 +30,53 @@ pub fn as_program<F: FnOnce()>(body: F) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program has a file"));
     command.args(["--exact", test, "--nocapture"]).env(BODY, path);
     command
+}
+
+/// The same command once more.
+pub fn again(command: &Command) -> Command {
+    let mut again = Command::new(command.get_program());
+    again.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => again.env(name, value),
+            None => again.env_remove(name),
+        };
+    }
+    again
+}
+
+/// A directory for the temporary files of programs that are killed. One that is killed while it
+/// makes the place where its next child will say hello leaves that: it has a name in the file
+/// system for a moment.
+pub struct Place(PathBuf);
+
+impl Place {
+    /// Makes one, which goes with all that is in it when this is dropped.
+    pub fn new() -> Self {
+        static NUMBERS: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("place-{}-{number}", std::process::id()));
+        std::fs::create_dir(&path).expect("nobody else has this name");
+        Place(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Place::new()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // What is left there shows in the check at the end.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// Runs a program that must succeed, in which nothing may panic: neither what a test checks nor
@@ -62,9 +111,9 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it, with nothing to read and its output read here.
+    /// Starts it. Its output is read here, and it has nothing to read until it is told something.
     pub fn start(mut command: Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let stdout = child.stdout.take().expect("it is piped");
         let mut stderr = child.stderr.take().expect("it is piped");
@@ -111,6 +160,11 @@ impl Running {
         let pid = i32::try_from(self.pid()).expect("a pid is an `i32`");
         // SAFETY: the call touches no memory; the pid is that of a child not reaped yet.
         assert_eq!(unsafe { libc::kill(pid, number) }, 0);
+    }
+
+    /// Ends what it may be reading from its standard input.
+    pub fn tell(&mut self) {
+        drop(self.child.stdin.take());
     }
 
     /// Waits for its end.

@@ -40,6 +40,15 @@ pub(crate) struct Expected {
     pub(crate) table: u64,
 }
 
+impl Expected {
+    /// The file that was executed, and in place of which, where it is another one than this program.
+    pub(crate) fn names_another(&self) -> Option<String> {
+        let (program, own) = (self.program.display(), sys::own_file());
+        let another = self.program != sys::own_program();
+        another.then(|| format!("`{program}`, in place of `{}`,", own.display()))
+    }
+}
+
 /// Why there was no meeting.
 #[derive(Debug)]
 pub(crate) enum Unmet {

@@ -129,6 +129,7 @@ impl Attendance {
                 terminated,
                 intent,
                 begun,
+                program: expected.names_another(),
                 in_init: expected.in_init,
                 peak,
                 limited,

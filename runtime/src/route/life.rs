@@ -136,8 +136,8 @@ impl Life {
         state.end = Some(conclude(&self.watch, state.terminated, intent));
         let control = state.control.take();
         drop(state);
-        self.ended.notify_all();
         registered().remove(&self.number);
+        self.ended.notify_all();
         drop(control);
     }
 

@@ -79,6 +79,8 @@ pub(super) struct Forward<R> {
     waiting: Vec<u8>,
     /// Whether the parent's stream took no more when it was last asked.
     held: bool,
+    /// Whether what was printed last ends within a line.
+    within: bool,
     unread: bool,
 }
 
@@ -95,7 +97,8 @@ const PIECE: usize = 4096;
 
 impl<R: Read + AsFd> Forward<R> {
     pub(super) fn new(from: Option<R>, stream: Stream, style: Style, tail: Tail) -> Self {
-        Forward { from, stream, style, tail, waiting: Vec::new(), held: false, unread: false }
+        let (waiting, held, within, unread) = (Vec::new(), false, false, false);
+        Forward { from, stream, style, tail, waiting, held, within, unread }
     }
 
     /// What to wait for; nothing once the stream has ended.
@@ -152,7 +155,8 @@ impl<R: Read + AsFd> Forward<R> {
     }
 
     fn pass_on(&mut self, all: bool) {
-        while !self.unread && self.piece(all) > 0 {
+        // Nothing may be waiting, and a line be open.
+        while !self.unread && (self.piece(all) > 0 || all && self.within) {
             if !sys::takes_more(self.stream.descriptor()) {
                 self.held = true;
                 return;
@@ -161,44 +165,57 @@ impl<R: Read + AsFd> Forward<R> {
         }
     }
 
-    /// How much of what waits is printed next: whole lines, unless one is too long to be kept.
+    /// How much of what waits is printed next: whole lines, or a part of one too long to be kept.
     fn piece(&self, all: bool) -> usize {
         let near = &self.waiting[..self.waiting.len().min(PIECE)];
-        let line_end = |bytes: &[u8]| bytes.iter().rposition(|&byte| byte == b'\n');
-        if let Some(end) = line_end(near) {
+        if let Some(end) = near.iter().rposition(|&byte| byte == b'\n') {
             return end + 1;
         }
-        if let Some(end) = self.waiting.iter().position(|&byte| byte == b'\n') {
-            return end + 1;
+        if self.within || self.waiting.len() > KEPT {
+            let whole = whole_characters(near);
+            return if whole == 0 && all { near.len() } else { whole };
         }
-        if self.waiting.len() > KEPT {
-            return whole_characters(&self.waiting);
+        match self.waiting.iter().position(|&byte| byte == b'\n') {
+            Some(end) => end + 1,
+            None if all => self.waiting.len(),
+            None => 0,
         }
-        if all { self.waiting.len() } else { 0 }
     }
 
     fn print_piece(&mut self, all: bool) {
         let piece: Vec<u8> = self.waiting.drain(..self.piece(all)).collect();
         let mut text = String::from_utf8_lossy(&piece).into_owned();
-        if !text.ends_with('\n') {
+        if let Style::Prefixed(prefix) = &self.style {
+            let lines = text.split_inclusive('\n').enumerate();
+            let begun = self.within;
+            text = lines
+                .flat_map(|(at, line)| [if begun && at == 0 { "" } else { prefix }, line])
+                .collect();
+        }
+        if all && self.waiting.is_empty() && !text.ends_with('\n') {
             // A line that another process begins must not run into this one.
             text.push('\n');
         }
-        if let Style::Prefixed(prefix) = &self.style {
-            text = text.split_inclusive('\n').flat_map(|line| [prefix, line]).collect();
-        }
+        self.within = !text.ends_with('\n');
         self.unread = !print(self.stream, &text);
     }
 }
 
-/// How much of it does not end within a character.
+/// How much of it there is up to a character that is not all there yet.
 fn whole_characters(bytes: &[u8]) -> usize {
-    let last = bytes.len() - bytes.len().min(3);
-    let start = (last..bytes.len()).rev().find(|&at| bytes[at] & 0b1100_0000 != 0b1000_0000);
-    match start {
-        Some(at) if bytes[at] >= 0b1100_0000 && at > 0 => at,
-        _ => bytes.len(),
-    }
+    let last = &bytes[bytes.len() - bytes.len().min(4)..];
+    // The last four bytes begin within a character at most once; what else is wrong with them is
+    // not our business.
+    let begun = (1..=last.len()).find(|&back| last[last.len() - back] & 0b1100_0000 != 0b1000_0000);
+    let Some(back) = begun else { return bytes.len() };
+    let lead = last[last.len() - back];
+    let wanted = match lead {
+        0xC0..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xF7 => 4,
+        _ => 1,
+    };
+    if back < wanted { bytes.len() - back } else { bytes.len() }
 }
 
 impl Stream {

@@ -51,10 +51,8 @@ impl BeforeMain {
 
     /// Takes a variable out of the environment, so that nothing this process starts sees it.
     pub(crate) fn take_variable(&self, name: &str) -> Option<String> {
-        let value = std::env::var(name).ok()?;
         // SAFETY: no other thread runs yet that could read the environment meanwhile.
-        unsafe { std::env::remove_var(name) };
-        Some(value)
+        unsafe { take_variable(name) }
     }
 
     /// Runs the constructors that the system would have called after ours: allocators, profilers
@@ -76,6 +74,22 @@ impl BeforeMain {
             constructor(self.count, self.arguments, self.environment);
         }
     }
+}
+
+/// Takes a variable out of the environment where no constructor of ours ran, first thing in `main`.
+pub(crate) fn take_variable_in_main(name: &str) -> Option<String> {
+    // SAFETY: this is reached only in a worker, which does nothing before it but to begin `main`.
+    unsafe { take_variable(name) }
+}
+
+/// # Safety
+///
+/// No other thread reads the environment meanwhile.
+unsafe fn take_variable(name: &str) -> Option<String> {
+    let value = std::env::var_os(name)?;
+    // SAFETY: the caller vouches for it.
+    unsafe { std::env::remove_var(name) };
+    value.into_string().ok()
 }
 
 struct Array {

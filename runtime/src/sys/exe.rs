@@ -57,9 +57,11 @@ pub(crate) fn build_of(path: &Path) -> io::Result<Build> {
 pub(crate) fn runs_own_program() -> Result<(), PathBuf> {
     let executed = std::fs::read_link(own_program()).unwrap_or_default();
     let here = runs_own_program as fn() -> Result<(), PathBuf> as usize;
+    // A newline in a name is written as its number there.
+    let shown = executed.to_string_lossy().replace('\n', "\\012");
     match mapped_at(here) {
         // Where the maps cannot be read there is nothing to hold against it.
-        Some(file) if file != executed => Err(executed),
+        Some(file) if file.to_string_lossy() != shown => Err(executed),
         _ => Ok(()),
     }
 }
@@ -70,7 +72,7 @@ pub(crate) fn own_file() -> PathBuf {
     mapped_at(here).or_else(|| std::env::current_exe().ok()).unwrap_or_default()
 }
 
-/// The file that is mapped at an address of this process.
+/// The file that is mapped at an address of this process, as the maps spell it.
 fn mapped_at(address: usize) -> Option<PathBuf> {
     let mut maps = String::new();
     File::open("/proc/self/maps").ok()?.read_to_string(&mut maps).ok()?;
@@ -79,8 +81,7 @@ fn mapped_at(address: usize) -> Option<PathBuf> {
         let (start, end) = range.split_once('-')?;
         let start = usize::from_str_radix(start, 16).ok()?;
         let end = usize::from_str_radix(end, 16).ok()?;
-        // A newline is written as its number there.
-        let path = rest.find('/').map(|at| PathBuf::from(rest[at..].replace("\\012", "\n")));
+        let path = rest.find('/').map(|at| PathBuf::from(&rest[at..]));
         (start..end).contains(&address).then_some(path).flatten()
     })
 }

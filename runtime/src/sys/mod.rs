@@ -20,7 +20,7 @@ pub(crate) use descriptors::{
     is_closed, is_descriptor_limit, is_pipe, make_room, not_inheritable, take_inherited,
     try_directory, unlink_but_hold,
 };
-pub(crate) use entry::{BeforeMain, Constructor, before_main};
+pub(crate) use entry::{BeforeMain, Constructor, before_main, take_variable_in_main};
 pub(crate) use exe::{Build, build_of, own_build, own_file, own_program, runs_own_program};
 pub(crate) use fault::{ignore_broken_pipes, report_stack_overflow};
 pub(crate) use limits::{file_size_limit, limit_memory};

@@ -36,13 +36,6 @@ pub(crate) struct Standing {
 pub(crate) fn standing() -> Standing {
     std::hint::black_box(constructor as sys::Constructor);
     let waiting = CALL.lock().is_ok_and(|call| call.is_some());
-    // Where the constructor did not run, the variable still stands there.
-    let forgotten = || {
-        let value = std::env::var(VARIABLE).ok();
-        value
-            .and_then(|value| Variable::parse(&value))
-            .is_some_and(|call| call.parent == sys::parent_id())
-    };
     Standing {
         reentered: waiting || forgotten(),
         in_init: IN_INIT.load(Ordering::Relaxed),
@@ -52,25 +45,9 @@ pub(crate) fn standing() -> Standing {
 
 /// Called by the system before `main`, with nothing set up by std.
 fn before_main(early: BeforeMain) {
-    let Some(value) = early.take_variable(VARIABLE) else { return };
-    // What is not meant for us, because a worker's child inherited it, is removed and ignored.
-    let Some(call) = Variable::parse(&value) else {
+    let Some(call) = early.take_variable(VARIABLE).and_then(|value| called(&value)) else {
         return;
     };
-    if call.parent != sys::parent_id() {
-        // Unless it is meant for us after all, and the parent died meanwhile.
-        if sys::is_pipe(call.greeting) {
-            sys::die_at_once();
-        }
-        return;
-    }
-    sys::unblock_signals();
-    DEPTH.store(call.depth, Ordering::Relaxed);
-    sys::fill_std_for_good();
-    sys::close_on_exec_from(3);
-    if sys::die_with_parent(call.parent).is_err() {
-        sys::die_at_once();
-    }
     if call.in_init {
         if let Ok(mut waiting) = CALL.lock() {
             *waiting = Some(call);
@@ -79,6 +56,27 @@ fn before_main(early: BeforeMain) {
     }
     early.run_later_constructors();
     take_over(&call)
+}
+
+/// What the variable says, if it is meant for this process: then it is a worker from now on, and
+/// dies with its parent. What a worker's child inherited is ignored.
+fn called(value: &str) -> Option<Variable> {
+    let call = Variable::parse(value)?;
+    if call.parent != sys::parent_id() {
+        // Unless it is meant for us after all, and the parent died meanwhile.
+        if sys::is_pipe(call.greeting) {
+            sys::die_at_once();
+        }
+        return None;
+    }
+    DEPTH.store(call.depth, Ordering::Relaxed);
+    sys::unblock_signals();
+    sys::fill_std_for_good();
+    sys::close_on_exec_from(3);
+    if sys::die_with_parent(call.parent).is_err() {
+        sys::die_at_once();
+    }
+    Some(call)
 }
 
 /// Makes a worker's copy of the program a worker, and does not return from that; in every other
@@ -103,11 +101,27 @@ fn before_main(early: BeforeMain) {
 /// }
 /// ```
 pub fn init() {
-    let call = CALL.lock().ok().and_then(|mut call| call.take());
+    let waiting = CALL.lock().ok().and_then(|mut call| call.take());
+    // Where constructors do not run, the variable still stands there.
+    let call = waiting.or_else(|| {
+        forgotten()
+            .then(|| sys::take_variable_in_main(VARIABLE))
+            .flatten()
+            .and_then(|value| called(&value))
+    });
     if let Some(call) = call {
         take_over(&call);
     }
-    IN_INIT.store(true, Ordering::Relaxed);
+    // A test that calls the program's `main` has the harness's, where no worker would begin.
+    if sys::on_initial_thread() {
+        IN_INIT.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether the variable is there and meant for us, because no constructor has taken it.
+fn forgotten() -> bool {
+    let call = std::env::var(VARIABLE).ok().and_then(|value| Variable::parse(&value));
+    call.is_some_and(|call| call.parent == sys::parent_id())
 }
 
 fn take_over(call: &Variable) -> ! {

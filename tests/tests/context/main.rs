@@ -1,0 +1,8 @@
+//! Where processes run and what they can ask: surroundings, names, the family, handles shared by
+//! threads.
+
+mod handles;
+mod surroundings;
+mod who;
+
+procession_tests::leaves_nothing_behind!();

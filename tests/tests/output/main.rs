@@ -1,0 +1,9 @@
+//! What processes print: whole lines, the last of them kept, nobody held up by it.
+
+mod errors;
+mod flood;
+mod lines;
+mod modes;
+mod tail;
+
+procession_tests::leaves_nothing_behind!();
