@@ -8,6 +8,25 @@ use serde::{Deserialize, Serialize};
 /// third process that it started, `/3/1` the first one of that.
 ///
 /// Unlike a pid, it is never used twice while the program runs.
+///
+/// # Examples
+///
+/// ```
+/// use procession::process;
+///
+/// #[process]
+/// fn own_id() -> String {
+///     procession::current().id().to_string()
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// let child = own_id::spawn()?;
+/// let id = child.id().to_string();
+/// assert_eq!(child.id().depth(), 1);
+/// assert_eq!(child.join()?, id);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProcessId(String);

@@ -11,6 +11,24 @@ use crate::sys::{self, Ended};
 ///
 /// Exactly one reason is published for each process, after it was reaped and everything it had
 /// written was read.
+///
+/// # Examples
+///
+/// ```
+/// use procession::{ExitReason, process};
+///
+/// #[process]
+/// fn leave(code: i32) -> u8 {
+///     std::process::exit(code)
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// let child = leave::spawn(3)?;
+/// assert_eq!(child.wait(), ExitReason::Exited(3));
+/// assert_eq!(child.wait().to_string(), "it exited with code 3 and no value");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ExitReason {
@@ -84,6 +102,23 @@ fn hint(signal: Signal) -> &'static str {
 }
 
 /// A signal of the operating system.
+///
+/// # Examples
+///
+/// ```
+/// use procession::{ExitReason, process};
+///
+/// #[process]
+/// fn give_up() {
+///     std::process::abort()
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// let ExitReason::Signaled { signal, .. } = give_up::spawn()?.wait() else { panic!("it aborts") };
+/// assert_eq!(signal.name(), Some("SIGABRT"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Signal(i32);
 
@@ -109,6 +144,25 @@ impl fmt::Display for Signal {
 }
 
 /// What a panic had to say, wherever in the process it was.
+///
+/// # Examples
+///
+/// ```
+/// use procession::{ExitReason, process};
+///
+/// #[process]
+/// fn fail() {
+///     panic!("no more tea")
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// let ExitReason::Panicked(report) = fail::spawn()?.wait() else { panic!("it panics") };
+/// assert_eq!(report.message(), "no more tea");
+/// assert_eq!(report.thread(), Some("main"));
+/// assert!(report.location().is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PanicReport {
     pub(crate) message: String,

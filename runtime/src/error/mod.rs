@@ -11,6 +11,24 @@ pub use join::JoinError;
 pub use spawn::SpawnError;
 
 /// Any error of this crate, for functions that use several of its parts.
+///
+/// # Examples
+///
+/// ```
+/// use procession::{Error, process};
+///
+/// #[process]
+/// fn half(n: u32) -> u32 {
+///     n / 2
+/// }
+///
+/// fn quarter(n: u32) -> Result<u32, Error> {
+///     let half = half::spawn(n)?.join()?; // a `SpawnError`, a `JoinError`
+///     half::call(half)
+/// }
+///
+/// assert_eq!(quarter(12).unwrap(), 3);
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

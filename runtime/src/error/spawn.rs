@@ -6,6 +6,21 @@ use std::path::PathBuf;
 use super::EncodeError;
 
 /// A process was not started. Nothing is left of the attempt.
+///
+/// # Examples
+///
+/// ```
+/// use procession::{SpawnError, process};
+///
+/// #[process]
+/// fn length(text: String) -> usize {
+///     text.len()
+/// }
+///
+/// let error = length::builder().max_message(100).spawn("long ".repeat(100)).unwrap_err();
+/// assert!(matches!(error, SpawnError::Encode { .. }), "{error}");
+/// assert!(error.to_string().contains("`length`"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {

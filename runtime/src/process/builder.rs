@@ -17,8 +17,26 @@ use crate::wire::{Carrier, Encoder};
 /// Whole lines mean that lines of several processes never run together, and that nothing is torn.
 /// They are forwarded as text: bytes that are not UTF-8 are replaced. In all but
 /// [`Inherit`](Output::Inherit) and [`Null`](Output::Null) the last 64 KiB are kept, for
-/// [`output_tail`](Child::output_tail) and for errors. What a process leaves running when it ends
+/// [`output_tail`](Child::output_tail) and for errors. Who holds the lock of standard output or
+/// error while waiting for a process that prints, waits for ever. What a process leaves running when it ends
 /// cannot write there any more.
+///
+/// # Examples
+///
+/// ```
+/// use procession::{Output, process};
+///
+/// #[process]
+/// fn speak() {
+///     println!("hello");
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// speak::builder().stdout(Output::Prefixed).spawn(())?.join()?; // prints `[speak 4711] hello`
+/// speak::builder().stdout(Output::Null).spawn(())?.join()?; // prints nothing
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Output {
@@ -37,13 +55,36 @@ pub enum Output {
 }
 
 /// Where a process reads from.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Read;
+///
+/// use procession::{Failure, Input, process};
+///
+/// #[process]
+/// fn size() -> Result<usize, Failure> {
+///     let mut text = String::new();
+///     Ok(std::io::stdin().read_to_string(&mut text)?)
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// assert_eq!(size::call()?.unwrap(), 0);
+/// let file = std::fs::File::open("Cargo.toml")?;
+/// assert!(size::builder().stdin(Input::File(file)).spawn(())?.join()?.unwrap() > 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub enum Input {
     /// Nothing: the end of input at once.
     #[default]
     Null,
-    /// Where this process reads from.
+    /// Where this process reads from. On a terminal that takes
+    /// [`share_group`](Builder::share_group): a process of another group that reads there is
+    /// stopped by the system.
     Inherit,
     /// A file, a pipe or whatever else is open.
     File(File),
@@ -151,8 +192,8 @@ impl<P: Process> Builder<P> {
         self
     }
 
-    /// How long it may take until it begins to run its function; 10 seconds unless told. Then it
-    /// is killed, and its end is [`StartFailed`](crate::ExitReason::StartFailed).
+    /// How long it may take until it is ready for its function, set-up not counted; 10 seconds
+    /// unless told. Then it is killed, and its end is [`StartFailed`](crate::ExitReason::StartFailed).
     pub fn start_timeout(mut self, limit: Duration) -> Self {
         self.settings.start_timeout = limit;
         self

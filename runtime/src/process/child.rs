@@ -26,6 +26,30 @@ const STEP: Duration = Duration::from_secs(2);
 ///
 /// After a `fork` of this process, in the copy, methods that act answer [`Error::Forked`], and
 /// dropping does nothing.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use procession::{ExitReason, process};
+///
+/// #[process]
+/// fn wait_for_ever() {
+///     loop {
+///         std::thread::park()
+///     }
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// let child = wait_for_ever::spawn()?;
+/// assert!(child.is_alive());
+/// assert_eq!(child.wait_timeout(Duration::from_millis(10)), None);
+/// child.kill()?;
+/// assert_eq!(child.wait(), ExitReason::Killed);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "dropping the handle kills the process; `join` waits for it and `detach` lets it go on"]
 pub struct Child<T> {
     life: Arc<Life>,
@@ -39,6 +63,24 @@ pub struct Child<T> {
 ///
 /// A stream that is [inherited](crate::Output::Inherit) or [thrown away](crate::Output::Null) is
 /// empty here.
+///
+/// # Examples
+///
+/// ```
+/// use procession::{Output, process};
+///
+/// #[process]
+/// fn complain() {
+///     eprintln!("too cold");
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// let child = complain::builder().stderr(Output::Captured).spawn(())?;
+/// child.wait();
+/// assert_eq!(child.output_tail().stderr, "too cold\n");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutputTail {

@@ -67,9 +67,9 @@ const LONGEST_DIRECTORY: usize = 85;
 
 /// Where a child that is not started yet will say hello.
 ///
-/// The socket has a name in the file system only while it is made. A child reaches it through
-/// a descriptor that it inherits, so nothing is left behind however the parent ends, and nobody else
-/// can be first.
+/// The socket has a name in the file system only while it is made, for some microseconds. A child
+/// reaches it through a descriptor that it inherits, so nobody else can be first, and a parent that
+/// is killed leaves nothing behind but in those microseconds, which are ipc-channel's.
 pub(crate) struct Server {
     server: IpcOneShotServer<Hello>,
     socket: OwnedFd,

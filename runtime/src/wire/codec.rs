@@ -10,12 +10,12 @@
 
 use std::any::Any;
 use std::fmt;
-use std::marker::PhantomData;
 
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::told::{Nowhere, Telling};
 use crate::error::{DecodeError, EncodeError};
 
 /// How many bytes say how long a section is.
@@ -259,27 +259,9 @@ impl Flavor for Tail<'_> {
     }
 }
 
-/// Writes nothing: a value is visited only for the error it gives.
-struct Nowhere(PhantomData<()>);
-
-impl Flavor for Nowhere {
-    type Output = ();
-
-    fn try_push(&mut self, _: u8) -> postcard::Result<()> {
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
-}
-
 fn why_not_encoded<T: Serialize>(value: &T, error: postcard::Error) -> String {
-    let mut nowhere = postcard::Serializer { output: Nowhere(PhantomData) };
-    let mut erased = <dyn erased_serde::Serializer>::erase(&mut nowhere);
-    let visited = (value as &dyn erased_serde::Serialize).erased_serialize(&mut erased);
-    match (visited, error) {
-        (Err(said), postcard::Error::SerdeSerCustom) => said.to_string(),
+    match (value.serialize(Nowhere), error) {
+        (Err(said), _) => said.to_string(),
         (_, postcard::Error::SerializeSeqLengthUnknown) => {
             "it has a sequence or map of unknown length, as `#[serde(flatten)]` makes".to_owned()
         }
@@ -289,9 +271,7 @@ fn why_not_encoded<T: Serialize>(value: &T, error: postcard::Error) -> String {
 
 fn why_not_decoded<T: DeserializeOwned>(bytes: &[u8], error: postcard::Error) -> String {
     let mut again = postcard::Deserializer::from_bytes(bytes);
-    let mut erased = <dyn erased_serde::Deserializer<'_>>::erase(&mut again);
-    let visited = T::deserialize(&mut erased as &mut dyn erased_serde::Deserializer<'_>);
-    match (visited, error) {
+    match (T::deserialize(Telling(&mut again)), error) {
         (Err(said), postcard::Error::SerdeDeCustom) => said.to_string(),
         (_, postcard::Error::WontImplement) => "the format does not say what comes next, which \
              `#[serde(untagged)]`, `#[serde(flatten)]` and self-describing values ask for"

@@ -15,6 +15,7 @@ mod lane;
 mod patience;
 mod region;
 mod ring;
+mod told;
 mod variable;
 
 pub(crate) use bootstrap::{

@@ -114,6 +114,31 @@ fn killing_stopping_and_ending_at_the_same_moment_gives_one_reason() {
     }
 }
 
+/// Starts and joins a process where a panic has it dropped.
+struct Farewell;
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        for over in BOTH {
+            let child = over.builder::<square>().spawn(7).unwrap();
+            assert_eq!(value_of(child).unwrap(), 49);
+        }
+    }
+}
+
+#[test]
+fn processes_start_and_end_while_a_panic_unwinds() {
+    let running = park::spawn(()).unwrap();
+    let pid = running.pid();
+    let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        let _running = running;
+        let _farewell = Farewell;
+        panic!("on purpose");
+    }));
+    assert_eq!(*unwound.unwrap_err().downcast::<&str>().unwrap(), "on purpose");
+    procession_tests::eventually(LIMIT, || procession_tests::state_of(pid).is_none());
+}
+
 #[test]
 fn a_handle_shows_what_it_is() {
     let child = wait_to_be_stopped::builder().name("shown").spawn(1).unwrap();

@@ -59,6 +59,19 @@ fn a_variable_that_no_environment_can_hold_is_an_error() {
     }
 }
 
+#[test]
+fn an_environment_or_a_name_too_large_for_the_system_is_an_error_or_cut() {
+    let large = "x".repeat(300_000);
+    let error = environment::builder().env("LARGE", &large).spawn(()).unwrap_err();
+    assert!(matches!(error, SpawnError::Execute { .. }), "{error:?}");
+    match environment::builder().name(&large).spawn(()) {
+        Ok(child) => drop(value_of(child).unwrap()),
+        Err(error) => assert!(matches!(error, SpawnError::Execute { .. })),
+    }
+    // Nothing of that is left for the next one.
+    value_of(environment::builder().env("SMALL", "x").spawn(()).unwrap()).unwrap();
+}
+
 /// The variable that makes a worker is the runtime's own, whatever the user sets.
 #[test]
 fn the_runtimes_own_variable_can_be_neither_set_nor_seen() {

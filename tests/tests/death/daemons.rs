@@ -49,7 +49,9 @@ fn the_end_of_a_worker_is_told_although_a_daemon_keeps_its_output_open() {
 fn the_end_of_a_worker_is_told_although_a_daemon_goes_on_writing() {
     for over in BOTH {
         let builder = over.builder::<leave>().stdout(Output::Captured).stderr(Output::Captured);
-        let child = builder.spawn("trap '' PIPE; while :; do echo noise; done".to_owned()).unwrap();
+        let child = builder
+            .spawn("trap '' PIPE; for n in $(seq 200000); do echo noise; done".to_owned())
+            .unwrap();
         assert_eq!(end_of(&child), ExitReason::Finished);
         end(value_of(child).unwrap());
     }

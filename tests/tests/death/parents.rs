@@ -54,7 +54,7 @@ fn busy(with: String, depth: u32) {
 
 fn start(with: &str, depth: u32) -> Child<()> {
     // Both carriers, in turn.
-    let over = if depth % 2 == 0 { Over::Usual } else { Over::Frames };
+    let over = if depth.is_multiple_of(2) { Over::Usual } else { Over::Frames };
     over.builder::<busy>().spawn((with.to_owned(), depth)).unwrap()
 }
 

@@ -61,8 +61,8 @@ fn no_end_leaves_a_zombie_a_thread_or_a_descriptor() {
         one_of_each(Over::Frames);
         eventually(LIMIT, quiet);
         // The launcher makes what the next start needs while it is idle; that is counted with.
-        let count = || (descriptors(own).len(), threads_of(own));
-        let mut before = (0, 0);
+        let count = || (descriptors(own).len(), threads_of(own), shared_memory());
+        let mut before = (0, 0, 0);
         eventually(LIMIT, || std::mem::replace(&mut before, count()) == before && before.0 > 0);
         eventually(LIMIT, || threads_of(own) <= 3);
         let before = count();
@@ -74,6 +74,12 @@ fn no_end_leaves_a_zombie_a_thread_or_a_descriptor() {
         eventually(LIMIT, quiet);
         assert!(soon(LIMIT / 6, || count() == before), "{before:?} {:?}", descriptors(own));
     });
+}
+
+/// How many mappings of shared memory this process has.
+fn shared_memory() -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().filter(|line| line.contains("memfd:")).count()
 }
 
 /// The regions that are sent to children were handed on to whatever else was started meanwhile.

@@ -83,6 +83,52 @@ fn a_signal_without_a_name_is_told_by_its_number() {
 }
 
 #[process]
+fn become_another(program: String, argument: String) -> u32 {
+    use std::os::unix::process::CommandExt;
+    let error = std::process::Command::new(program).arg(argument).exec();
+    panic!("{error}");
+}
+
+#[test]
+fn a_worker_that_becomes_another_program_ends_as_that_does() {
+    for over in BOTH {
+        let start = |program: &str, argument: &str| {
+            let builder = over.builder::<become_another>();
+            builder.spawn((program.to_owned(), argument.to_owned())).unwrap()
+        };
+        assert_eq!(end_of(&start("true", "")), ExitReason::Exited(0));
+        assert_eq!(end_of(&start("false", "")), ExitReason::Exited(1));
+        let child = start("echo", "from another program");
+        end_of(&child);
+        assert_eq!(child.output_tail().stdout, "from another program\n");
+        let child = start("sleep", "1000");
+        let name = || std::fs::read_to_string(format!("/proc/{}/comm", child.pid()));
+        eventually(LIMIT, || name().is_ok_and(|name| name == "sleep\n"));
+        assert_eq!(child.stop(std::time::Duration::ZERO).unwrap(), ExitReason::Stopped);
+    }
+}
+
+#[process]
+fn return_while_threads_go_on(value: u32) -> u32 {
+    for n in 0..4 {
+        std::thread::spawn(move || {
+            loop {
+                std::hint::black_box(format!("{n}"));
+            }
+        });
+    }
+    value
+}
+
+#[test]
+fn threads_that_go_on_do_not_keep_a_process_whose_function_returned() {
+    for over in BOTH {
+        let child = over.builder::<return_while_threads_go_on>().spawn(5).unwrap();
+        assert_eq!(procession_tests::value_of(child).unwrap(), 5);
+    }
+}
+
+#[process]
 fn wait_for_the_end() {
     println!("begun");
     loop {

@@ -125,12 +125,13 @@ fn scribble(seed: u64, then: String) -> Vec<u8> {
                 0 => u64::MAX,
                 1 => noise.next() % 64,
                 2 => noise.next(),
-                _ if noise.next() % 16 == 0 => noise.next() % 100_000,
+                _ if noise.next().is_multiple_of(16) => noise.next() % 100_000,
                 _ => continue,
             };
-            // SAFETY: none. That the shared words are changed under their readers is what is
-            // tested; the address is within a mapping of this process.
-            unsafe { words.add(at).write_volatile(word) };
+            // SAFETY: the address is within a mapping of this process.
+            let place = unsafe { words.add(at) };
+            // SAFETY: none. That words are changed under their readers is what is tested.
+            unsafe { place.write_volatile(word) };
         }
     }
     match then.as_str() {

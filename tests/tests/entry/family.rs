@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -53,14 +54,14 @@ impl Ran {
 /// A command that sees nothing of what cargo and the harness have put into the environment.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     const KEPT: [&str; 6] =
-        ["PATH", "HOME", "TMPDIR", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+        ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "PROCESSION_CARRIER"];
     let mut command = Command::new(program);
     command.env_clear();
     command.envs(KEPT.iter().filter_map(|name| Some((name, env::var_os(name)?))));
     command
 }
 
-/// Runs a program to its end, which no process of it may outlive.
+/// Runs a program to its end, which neither a process nor a temporary file of it may outlive.
 pub(crate) fn run(command: &mut Command) -> Ran {
     run_within(command, PROGRAM)
 }
@@ -75,7 +76,10 @@ fn run_within(command: &mut Command, limit: Duration) -> Ran {
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
     let mark = format!("{MARK}={}-{number}", std::process::id());
     let (name, value) = mark.split_once('=').expect("it was put there");
-    command.env(name, value).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let temporary = env::temp_dir().join(format!("family-{number}"));
+    fs::create_dir(&temporary).expect("there is a directory for temporary files");
+    command.env(name, value).env("TMPDIR", &temporary);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let mut stdout = child.stdout.take().expect("it is piped");
     let mut stderr = child.stderr.take().expect("it is piped");
@@ -85,6 +89,11 @@ fn run_within(command: &mut Command, limit: Duration) -> Ran {
     if !soon(LIMIT / 3, || marked(&mark).is_empty()) {
         wrong = Some(format!("it left behind: {:?}", marked(&mark)));
         kill(&mark);
+    }
+    let files: Vec<_> = fs::read_dir(&temporary).expect("it was made").flatten().collect();
+    let _ = fs::remove_dir_all(&temporary);
+    if !files.is_empty() {
+        wrong.get_or_insert_with(|| format!("it left temporary files: {files:?}"));
     }
     let ran = Ran {
         status,

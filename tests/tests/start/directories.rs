@@ -180,6 +180,20 @@ fn programs_that_end_right_after_a_start_leave_no_file() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// A handler at exit that was registered before the runtime's own runs after it.
+#[test]
+fn a_start_while_the_program_exits_does_not_hang() {
+    alone!({
+        extern "C" fn at_exit() {
+            // Whether it still works is not promised, but an end is.
+            drop(place::spawn().map(|child| child.wait_timeout(procession_tests::LIMIT)));
+        }
+        // SAFETY: the function does not unwind.
+        unsafe { libc::atexit(at_exit) };
+        place::call().unwrap();
+    });
+}
+
 fn walk(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(root).unwrap() {
