@@ -24,6 +24,11 @@ static BEFORE: OnceLock<Before> = OnceLock::new();
 /// Notes what there is before the tests, and has it compared at the end of the program. Called
 /// before `main`, by [`leaves_nothing_behind!`](crate::leaves_nothing_behind).
 pub extern "C" fn check_at_exit() {
+    for signal in [libc::SIGINT, libc::SIGQUIT] {
+        // What is started in the background of a shell ignores them, and all it starts does.
+        // SAFETY: the default action installs no code.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
     if std::env::var_os(HOME).is_some() || is_worker() {
         // What a worker or a program of a test leaves is found by whoever started it.
         return;

@@ -116,6 +116,7 @@ impl Meeting {
         let _room =
             sys::make_room(4).ok_or_else(|| "the descriptor limit is reached".to_owned())?;
         let ends = self.ends.into_ends();
+        let ends = ends.map_err(|_| "the descriptor limit is reached".to_owned())?;
         control.begin(bootstrap(ends)).map_err(|_| Unmet::HungUp)?;
         close_later(socket);
         Ok(control)

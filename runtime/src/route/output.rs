@@ -157,7 +157,7 @@ impl<R: Read + AsFd> Forward<R> {
     fn pass_on(&mut self, all: bool) {
         // Nothing may be waiting, and a line be open.
         while !self.unread && (self.piece(all) > 0 || all && self.within) {
-            if !sys::takes_more(self.stream.descriptor()) {
+            if !sys::takes_more(self.stream.descriptor(), self.piece(all)) {
                 self.held = true;
                 return;
             }

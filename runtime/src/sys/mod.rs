@@ -6,6 +6,7 @@
 mod descriptors;
 mod entry;
 mod exe;
+mod exit;
 mod fault;
 mod limits;
 mod memory;
@@ -22,6 +23,7 @@ pub(crate) use descriptors::{
 };
 pub(crate) use entry::{BeforeMain, Constructor, before_main, take_variable_in_main};
 pub(crate) use exe::{Build, build_of, own_build, own_file, own_program, runs_own_program};
+pub(crate) use exit::not_while_exiting;
 pub(crate) use fault::{ignore_broken_pipes, report_stack_overflow};
 pub(crate) use limits::{file_size_limit, limit_memory};
 pub(crate) use memory::give_back;

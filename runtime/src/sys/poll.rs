@@ -55,12 +55,18 @@ pub(crate) fn readers_gone(descriptor: BorrowedFd<'_>) -> bool {
     rustix::event::poll(&mut asked, Some(&now)).is_ok() && asked[0].revents().intersects(gone)
 }
 
-/// Whether a write of a few kilobytes would not have to wait.
-pub(crate) fn takes_more(descriptor: BorrowedFd<'_>) -> bool {
+/// Whether a write of so many bytes would not have to wait, as far as can be told.
+pub(crate) fn takes_more(descriptor: BorrowedFd<'_>, len: usize) -> bool {
     let mut asked = [PollFd::from_borrowed_fd(descriptor, PollFlags::OUT)];
     let now = timespec(Duration::ZERO);
     // What cannot be asked is not waited for either.
-    rustix::event::poll(&mut asked, Some(&now)).map_or(true, |ready| ready > 0)
+    let ready = rustix::event::poll(&mut asked, Some(&now)).map_or(true, |ready| ready > 0);
+    // A pipe is ready when it takes a page.
+    let room = rustix::pipe::fcntl_getpipe_size(descriptor).ok().and_then(|capacity| {
+        let queued = rustix::io::ioctl_fionread(descriptor).ok()?;
+        Some((capacity, capacity.saturating_sub(usize::try_from(queued).ok()?)))
+    });
+    ready && room.is_none_or(|(capacity, room)| len <= PAGE || room >= len.min(capacity))
 }
 
 /// The standard output of this process, whatever it is or is not.
@@ -72,6 +78,9 @@ pub(crate) fn standard_output() -> BorrowedFd<'static> {
 pub(crate) fn standard_error() -> BorrowedFd<'static> {
     rustix::stdio::stderr()
 }
+
+/// What a pipe that is ready takes.
+const PAGE: usize = 4096;
 
 fn timespec(duration: Duration) -> Timespec {
     Timespec {

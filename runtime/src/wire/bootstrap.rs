@@ -83,6 +83,7 @@ impl Server {
         check(&directory)?;
         // ipc-channel panics where it cannot make a directory there.
         crate::sys::try_directory(&directory)?;
+        let _named = crate::sys::not_while_exiting();
         let (server, name) = IpcOneShotServer::new()?;
         let socket = crate::sys::unlink_but_hold(Path::new(&name))?;
         Ok(Server { server, socket })

@@ -22,6 +22,8 @@ pub(super) enum FrameError {
     Gone,
     /// What came is not a message of ours, or longer than the limit.
     Rubbish,
+    /// There is no memory for it.
+    NoRoom,
 }
 
 impl From<ChannelError> for FrameError {
@@ -122,7 +124,7 @@ impl Reassembly {
                 }
                 into.clear();
                 // The length is only claimed so far: memory is taken as the bytes come.
-                into.reserve(len.min(1 << 20));
+                into.try_reserve(len.min(1 << 20)).map_err(|_| FrameError::NoRoom)?;
                 (u32::from_le_bytes(tag), len, body)
             }
             (ASIDE, _) => {
@@ -134,6 +136,7 @@ impl Reassembly {
         if body.len() > len - into.len() {
             return Err(FrameError::Rubbish);
         }
+        into.try_reserve(body.len()).map_err(|_| FrameError::NoRoom)?;
         into.extend_from_slice(body);
         if into.len() == len {
             self.begun = None;

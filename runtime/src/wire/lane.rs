@@ -95,6 +95,7 @@ impl From<FrameError> for Fault {
         match error {
             FrameError::Gone => Fault::Gone,
             FrameError::Rubbish => Fault::Rubbish,
+            FrameError::NoRoom => Fault::NoRoom,
         }
     }
 }

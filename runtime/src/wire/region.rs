@@ -73,8 +73,9 @@ impl Region {
     }
 
     /// What ipc-channel sends.
-    pub(crate) fn memory(&self) -> &IpcSharedMemory {
-        &self.memory.0
+    pub(crate) fn copy(&self) -> Result<IpcSharedMemory, NoRegion> {
+        let made = AssertUnwindSafe(|| self.memory.0.clone());
+        catch_unwind(made).map_err(|_| NoRegion)
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::family::{Ran, command, run};
 use crate::outside::{Scratch, build, built, program};
@@ -70,12 +70,16 @@ fn workers_run_the_copy_that_is_named() {
     assert_eq!(ran.said("taken"), "the number 0");
 }
 
+/// The next version of the program: the same functions by name, with other bodies and types.
+fn next_version() -> PathBuf {
+    let next = ["--package=versions", "--example=versions"];
+    build(&next, &["--cfg=changed"], "debug/examples/versions").unwrap()
+}
+
 /// It used to be called, with the bytes of other types.
 #[test]
 fn another_build_of_the_program_is_not_called() {
-    let first = built("versions");
-    let next = ["--package=versions", "--example=versions"];
-    let next = build(&next, &["--cfg=changed"], "debug/examples/versions").unwrap();
+    let (first, next) = (built("versions"), next_version());
 
     let ran = versions(&first, &next);
 
@@ -148,6 +152,21 @@ fn under_an_explicit_loader_the_program_must_be_named() {
     assert!(said.contains(&format!("would run `{loader}`")), "{said}");
     assert!(said.contains("`procession::worker_exe(path)`"), "{said}");
     assert_eq!(named.said("answered"), format!("(1, {:?})", own.display().to_string()));
+}
+
+/// There the file that was executed says nothing of the program: it is known by its functions.
+#[test]
+fn under_an_explicit_loader_functions_of_other_types_are_not_called() {
+    let Some(loader) = loader() else {
+        eprintln!("not tried: this process has no dynamic linker");
+        return;
+    };
+    let (first, next) = (built("versions"), next_version());
+
+    let ran = run(command(loader).arg(&first).arg(&next)).successfully();
+
+    names_both(ran.said("no value"), &first, &next);
+    names_both(ran.said("not taken"), &first, &next);
 }
 
 #[test]

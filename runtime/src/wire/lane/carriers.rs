@@ -57,15 +57,16 @@ pub(crate) enum Offer {
 
 impl Offer {
     /// What is sent, at once.
-    pub(crate) fn into_ends(self) -> ChildEnds {
-        match self {
+    pub(crate) fn into_ends(self) -> Result<ChildEnds, Fault> {
+        Ok(match self {
             Offer::Ring { region, spills_in, spills_out } => {
-                ChildEnds::Ring { memory: region.memory().clone(), spills_in, spills_out }
+                let memory = region.copy().map_err(|_| Fault::NoRoom)?;
+                ChildEnds::Ring { memory, spills_in, spills_out }
             }
             Offer::Frames { from_parent, to_parent } => {
                 ChildEnds::Frames { from_parent, to_parent }
             }
-        }
+        })
     }
 }
 

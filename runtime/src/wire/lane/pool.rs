@@ -114,7 +114,8 @@ impl Pool {
         let region = Region::zeroed(roomy(len), &room).map_err(|_| Fault::NoRoom)?;
         self.numbers += 1;
         let number = self.numbers;
-        announce(spills, Spill { number, forget, memory: region.memory().clone() })?;
+        let memory = region.copy().map_err(|_| Fault::NoRoom)?;
+        announce(spills, Spill { number, forget, memory })?;
         Ok(Owned { number, region: Arc::new(region), busy_until: 0 })
     }
 }
