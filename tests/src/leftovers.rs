@@ -24,8 +24,11 @@ static BEFORE: OnceLock<Before> = OnceLock::new();
 /// Notes what there is before the tests, and has it compared at the end of the program. Called
 /// before `main`, by [`leaves_nothing_behind!`](crate::leaves_nothing_behind).
 pub extern "C" fn check_at_exit() {
-    for signal in [libc::SIGINT, libc::SIGQUIT] {
-        // What is started in the background of a shell ignores them, and all it starts does.
+    for signal in
+        [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGCHLD]
+    {
+        // What was started in the background of a shell, or by `nohup`, ignores some of them, and
+        // so does all that it starts.
         // SAFETY: the default action installs no code.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
