@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::launcher::close_later;
 use crate::sys::{self, Build, Pidfd};
-use crate::wire::{Bootstrap, ChildEnds, ControlSender, Offer, ParentEnds, Server};
+use crate::wire::{Bootstrap, ChannelError, ChildEnds, ControlSender, Offer, ParentEnds, Server};
 
 /// A child that was created. Nobody has heard of it yet.
 pub(crate) struct Started {
@@ -117,7 +117,10 @@ impl Meeting {
             sys::make_room(4).ok_or_else(|| "the descriptor limit is reached".to_owned())?;
         let ends = self.ends.into_ends();
         let ends = ends.map_err(|_| "the descriptor limit is reached".to_owned())?;
-        control.begin(bootstrap(ends)).map_err(|_| Unmet::HungUp)?;
+        control.begin(bootstrap(ends)).map_err(|error| match error {
+            ChannelError::NoRoom => Unmet::Wrong("the descriptor limit is reached".to_owned()),
+            _ => Unmet::HungUp,
+        })?;
         close_later(socket);
         Ok(control)
     }

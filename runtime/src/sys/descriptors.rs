@@ -143,6 +143,11 @@ pub(crate) fn try_directory(within: &Path) -> io::Result<()> {
     std::fs::remove_dir(&probe)
 }
 
+/// The error of the system that says so.
+pub(crate) fn descriptor_limit_error() -> io::Error {
+    io::Error::from_raw_os_error(libc::EMFILE)
+}
+
 /// Whether an error of the system says that there are too many open files.
 pub(crate) fn is_descriptor_limit(code: i32) -> bool {
     matches!(code, libc::EMFILE | libc::ENFILE)

@@ -17,9 +17,9 @@ mod signal;
 mod wait;
 
 pub(crate) use descriptors::{
-    Room, close_on_exec_from, descriptor_limit, fill_std_for_good, greeting_pipe, inheritable,
-    is_closed, is_descriptor_limit, is_pipe, make_room, not_inheritable, take_inherited,
-    try_directory, unlink_but_hold,
+    Room, close_on_exec_from, descriptor_limit, descriptor_limit_error, fill_std_for_good,
+    greeting_pipe, inheritable, is_closed, is_descriptor_limit, is_pipe, make_room,
+    not_inheritable, take_inherited, try_directory, unlink_but_hold,
 };
 pub(crate) use entry::{BeforeMain, Constructor, before_main, take_variable_in_main};
 pub(crate) use exe::{Build, build_of, own_build, own_file, own_program, runs_own_program};

@@ -84,7 +84,10 @@ impl Server {
         // ipc-channel panics where it cannot make a directory there.
         crate::sys::try_directory(&directory)?;
         let _named = crate::sys::not_while_exiting();
-        let (server, name) = IpcOneShotServer::new()?;
+        // It does not look whether there was a descriptor for the socket, and then has none to bind.
+        let made = channel::within_room(IpcOneShotServer::new).map_err(|_| no_room())?;
+        let (server, name) =
+            made.map_err(|error| if crate::sys::is_closed(&error) { no_room() } else { error })?;
         let socket = crate::sys::unlink_but_hold(Path::new(&name))?;
         Ok(Server { server, socket })
     }
@@ -100,15 +103,19 @@ impl Server {
     /// descriptor is handed out to be closed when nobody waits any more: the system frees the
     /// directory then, which can mean a disk.
     pub(crate) fn accept(self) -> io::Result<(Hello, ControlSender, OwnedFd)> {
-        let Some(_room) = crate::sys::make_room(8) else {
-            return Err(io::Error::other("the descriptor limit is reached"));
-        };
+        let Some(_room) = crate::sys::make_room(8) else { return Err(no_room()) };
         let Server { server, socket } = self;
-        let (receiver, hello) = server.accept().map_err(io::Error::other)?;
+        let accepted = channel::within_room(|| server.accept()).map_err(|_| no_room())?;
+        let (receiver, hello) = accepted.map_err(io::Error::other)?;
         drop(receiver);
         let control = ControlSender(Mutex::new(hello.control.clone()));
         Ok((hello, control, socket))
     }
+}
+
+/// What the system says where there is no descriptor left.
+fn no_room() -> io::Error {
+    crate::sys::descriptor_limit_error()
 }
 
 fn check(directory: &Path) -> io::Result<()> {

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender};
@@ -43,7 +44,13 @@ const CARRIED: u16 = 6;
 /// Sends a message. One that carries descriptors is small and goes into an empty socket, so it
 /// does not wait and no signal interrupts it: it needs no second try, which it would not survive.
 pub(super) fn send<T: Serialize>(sender: &IpcSender<T>, message: T) -> Result<(), ChannelError> {
-    Ok(sender.send(message)?)
+    within_room(|| sender.send(message))?.map_err(ChannelError::from)
+}
+
+/// Does what needs descriptors for a moment. There was room for them just now, but a thread of the
+/// user may have taken it, and ipc-channel panics then.
+pub(super) fn within_room<T>(act: impl FnOnce() -> T) -> Result<T, ChannelError> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(|_| ChannelError::NoRoom)
 }
 
 /// Receives a message that may carry descriptors, and waits for it.
@@ -120,7 +127,7 @@ impl<T: DeserializeOwned + Serialize> Guarded<IpcReceiver<T>> {
         let _room = crate::sys::make_room(CARRIED).ok_or(ChannelError::NoRoom)?;
         self.check(false, true)?;
         loop {
-            match self.receiver.try_recv() {
+            match within_room(|| self.receiver.try_recv())? {
                 Err(TryRecvError::IpcError(IpcError::Io(error)))
                     if error.kind() == ErrorKind::Interrupted => {}
                 Err(TryRecvError::IpcError(error)) => return Err(error.into()),
