@@ -83,7 +83,9 @@ impl Server {
         check(&directory)?;
         // ipc-channel panics where it cannot make a directory there.
         crate::sys::try_directory(&directory)?;
-        let _named = crate::sys::not_while_exiting();
+        let Some(_named) = crate::sys::not_while_exiting() else {
+            return Err(io::Error::other("the program is ending"));
+        };
         // It does not look whether there was a descriptor for the socket, and then has none to bind.
         let made = channel::within_room(IpcOneShotServer::new).map_err(|_| no_room())?;
         let (server, name) =
