@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::family::{Ran, command, run_cargo};
+use crate::family::{Ran, command, run, run_cargo};
 
 /// Where all builds go, to be found again by the next run.
 fn target() -> PathBuf {
@@ -151,10 +151,11 @@ impl Scratch {
         &self.0
     }
 
-    /// Copies a file here under a name.
+    /// Copies a file here under a name. Another process does it: a program that is open for
+    /// writing here would be so in what other threads are about to execute, and be busy.
     pub(crate) fn copy(&self, file: &Path, name: impl AsRef<OsStr>) -> PathBuf {
         let copy = self.0.join(name.as_ref());
-        fs::copy(file, &copy).expect("the file was built");
+        run(command("cp").arg(file).arg(&copy)).successfully();
         copy
     }
 }

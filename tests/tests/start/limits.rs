@@ -186,7 +186,8 @@ fn start_from_many_threads(hold: impl Fn(usize) -> Vec<File> + Sync) {
             });
         }
     });
-    assert_eq!(length::call(vec![0; 5]).unwrap(), 5);
+    // Who told the last ends may still be closing what it had open.
+    eventually(LIMIT, || matches!(length::call(vec![0; 5]), Ok(5)));
 }
 
 #[test]
