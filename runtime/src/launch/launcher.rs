@@ -17,12 +17,12 @@ use super::plan::{Plan, StartError, Stdin, Stream};
 use super::spare::Spare;
 use super::started::{Meeting, Started};
 use crate::sys::{self, Pidfd};
-use crate::wire::{VARIABLE, Variable};
+use crate::wire::{Carrier, VARIABLE, Variable};
 
 /// What the launcher is asked for.
 enum Request {
     Start(Box<Plan>, SyncSender<Result<Started, StartError>>),
-    Spare,
+    Spare(Carrier),
     Close(OwnedFd),
 }
 
@@ -32,10 +32,11 @@ const WAITING: usize = 16;
 /// Creates a child, and returns when it exists.
 pub(crate) fn start(plan: Plan) -> Result<Started, StartError> {
     if sys::on_initial_thread() {
+        let carrier = plan.carrier;
         let started = create(plan)?;
         // If the launcher cannot be asked, the next start makes what it needs itself.
         if let Ok(launcher) = launcher() {
-            let _ = launcher.try_send(Request::Spare);
+            let _ = launcher.try_send(Request::Spare(carrier));
         }
         return Ok(started);
     }
@@ -78,14 +79,14 @@ fn serve(requests: &Receiver<Request>) {
     for request in requests {
         match request {
             // A caller that has gone meanwhile drops the child, which kills it.
-            Request::Start(plan, answer) => drop(answer.send(create(*plan))),
-            Request::Spare => {}
-            Request::Close(descriptor) => {
-                drop(descriptor);
-                continue;
+            Request::Start(plan, answer) => {
+                let carrier = plan.carrier;
+                let _ = answer.send(create(*plan));
+                Spare::lay_ready(carrier);
             }
+            Request::Spare(carrier) => Spare::lay_ready(carrier),
+            Request::Close(descriptor) => drop(descriptor),
         }
-        Spare::lay_ready();
     }
 }
 

@@ -29,14 +29,21 @@ fn ready() -> MutexGuard<'static, Option<Spare>> {
 impl Spare {
     /// The one that lies ready, or a new one.
     pub(super) fn take(carrier: Carrier) -> Result<Self, StartError> {
-        let spare = ready().take_if(|spare| spare.carrier == carrier);
-        spare.map_or_else(|| Self::new(carrier), Ok)
+        let spare = ready().take();
+        match spare {
+            Some(spare) if spare.carrier == carrier => Ok(spare),
+            // One for the other carrier would only use up descriptors.
+            other => {
+                drop(other);
+                Self::new(carrier)
+            }
+        }
     }
 
     /// Makes one where none lies ready. What fails now is tried again, and told, when it is needed.
-    pub(super) fn lay_ready() {
+    pub(super) fn lay_ready(carrier: Carrier) {
         if ready().is_none() {
-            let made = Self::new(Carrier::Ring).ok();
+            let made = Self::new(carrier).ok();
             *ready() = made;
         }
     }
