@@ -45,6 +45,13 @@ impl ProcessId {
         ProcessId(format!("{parent}/{number}"))
     }
 
+    #[allow(dead_code, reason = "actors use it, and follow")]
+    /// Which child of `ancestor` this process is or descends from; `None` if it is not below it.
+    pub(crate) fn step_below(&self, ancestor: &ProcessId) -> Option<u64> {
+        let below = self.0.strip_prefix(ancestor.0.trim_end_matches('/'))?.strip_prefix('/')?;
+        below.split('/').next()?.parse().ok()
+    }
+
     /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -60,4 +67,14 @@ impl fmt::Display for ProcessId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+#[allow(dead_code, reason = "actors use it, and follow")]
+/// The right to answer one ask. It can be used once, by whoever holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Right {
+    /// Never used twice in the tree, and not to be guessed.
+    pub(crate) number: u64,
+    /// Who waits for the answer.
+    pub(crate) asker: ProcessId,
 }

@@ -7,9 +7,17 @@
 //! up.
 
 mod attendant;
+#[allow(dead_code, reason = "actors use it, and follow")]
+mod edge;
 mod life;
 mod output;
+#[allow(dead_code, reason = "actors use it, and follow")]
+mod router;
 
 pub(crate) use attendant::{Attendance, Seat, attend};
+#[allow(unused_imports, reason = "actors use it, and follow")]
+pub(crate) use edge::{Edge, Gone, Listener, Listeners, Mourner};
 pub(crate) use life::{Life, living};
 pub(crate) use output::{Style, Tail};
+#[allow(unused_imports, reason = "actors use it, and follow")]
+pub(crate) use router::{Post, ready, send, set_post};

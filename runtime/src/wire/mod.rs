@@ -17,6 +17,8 @@ mod region;
 mod ring;
 mod told;
 mod variable;
+#[allow(dead_code, reason = "actors use it, and follow")]
+mod word;
 
 pub(crate) use bootstrap::{
     Bootstrap, Control, ControlReceiver, ControlSender, Greeting, ParentIs, Server,
@@ -28,3 +30,5 @@ pub(crate) use lane::{
     Reports, Tag, connect,
 };
 pub(crate) use variable::{VARIABLE, Variable};
+#[allow(unused_imports, reason = "actors use it, and follow")]
+pub(crate) use word::{Packet, Word};
