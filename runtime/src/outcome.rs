@@ -230,6 +230,8 @@ pub(crate) enum Intent {
     TimeOut(Duration),
     /// It did not begin to run in time, or began wrongly.
     GiveUp(String),
+    /// It said what no correct child says.
+    Distrust(String),
 }
 
 /// All that is known of an end.
@@ -278,6 +280,7 @@ pub(crate) fn conclude(evidence: Evidence<'_>) -> ExitReason {
             Some(Intent::Stop) => Some(ExitReason::Stopped),
             Some(Intent::TimeOut(limit)) => Some(ExitReason::TimedOut(limit)),
             Some(Intent::GiveUp(why)) => Some(ExitReason::StartFailed(why)),
+            Some(Intent::Distrust(why)) => Some(ExitReason::Lost(why)),
             None => None,
         },
         Ended::Signaled { signal: sys::SIGTERM, .. } if terminated => Some(ExitReason::Stopped),
@@ -378,6 +381,7 @@ mod tests {
             Just(Intent::Kill),
             Just(Intent::TimeOut(Duration::from_secs(1))),
             Just(Intent::GiveUp("late".to_owned())),
+            Just(Intent::Distrust("rubbish".to_owned())),
         ])
     }
 
@@ -412,7 +416,7 @@ mod tests {
                     | ExitReason::Stopped
                     | ExitReason::TimedOut(_)
                     | ExitReason::StartFailed(_)
-            );
+            ) || reason == ExitReason::Lost("rubbish".to_owned());
             let by_our_signal = match ended {
                 Ended::Signaled { signal: sys::SIGKILL, .. } => intent.is_some(),
                 Ended::Signaled { signal: sys::SIGTERM, .. } => terminated,

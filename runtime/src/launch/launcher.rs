@@ -91,9 +91,11 @@ fn serve(requests: &Receiver<Request>) {
 }
 
 fn create(plan: Plan) -> Result<Started, StartError> {
-    let Spare { server, greeting: (greeting, greeted), ends: (mut ends, offer), nonce, .. } =
-        Spare::take(plan.carrier)?;
+    let spare = Spare::take(plan.carrier)?;
+    let Spare { server, greeting: (greeting, greeted), nonce, wake, .. } = spare;
+    let ((mut ends, offer), (mut words, up)) = (spare.ends, spare.up);
     ends.from_child.set_limit(plan.max_message);
+    words.set_limit(plan.max_message);
     let mut command = Command::new(&plan.program);
     command.arg0(&plan.title);
     if plan.clear_variables {
@@ -153,7 +155,8 @@ fn create(plan: Plan) -> Result<Started, StartError> {
         stdout: child.stdout.take(),
         stderr: child.stderr.take(),
         ends: Some(ends),
-        meeting: Some(Meeting { server, greeting, nonce, ends: offer }),
+        words: Some((words, wake)),
+        meeting: Some(Meeting { server, greeting, nonce, ends: offer, up }),
     })
 }
 

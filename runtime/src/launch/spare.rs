@@ -4,8 +4,10 @@ use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard};
 
 use super::plan::StartError;
-use crate::sys;
-use crate::wire::{Carrier, Fault, Offer, ParentEnds, Server, connect};
+use crate::sys::{self, Wake};
+use crate::wire::{
+    Carrier, Fault, Offer, ParentEnds, Server, UpReceiver, UpSender, connect, upward,
+};
 
 /// What the launcher thread makes while it is idle, so that the next start need not wait for it.
 /// Nothing of it has a name in the file system, so nothing stays behind when the program ends.
@@ -14,6 +16,8 @@ pub(super) struct Spare {
     pub(super) server: Server,
     pub(super) greeting: (OwnedFd, OwnedFd),
     pub(super) ends: (ParentEnds, Offer),
+    pub(super) up: (UpReceiver, UpSender),
+    pub(super) wake: Wake,
     pub(super) nonce: u128,
 }
 
@@ -56,11 +60,16 @@ impl Spare {
         })?;
         let greeting =
             sys::greeting_pipe().map_err(|error| StartError::System("making a pipe", error))?;
-        let ends = connect(carrier, usize::MAX, &room).map_err(|fault| match fault {
+        let refused = |fault| match fault {
             Fault::NoRoom => StartError::Descriptors,
             _ => StartError::System("making a lane", std::io::Error::other("it was refused")),
-        })?;
+        };
+        let ends = connect(carrier, usize::MAX, &room).map_err(refused)?;
+        let up = upward(&room).map_err(refused)?;
+        let wake =
+            Wake::new().map_err(|error| StartError::System("making an event descriptor", error))?;
         let nonce = sys::random().map_err(|error| StartError::System("drawing a nonce", error))?;
-        Ok(Spare { carrier, server, greeting, ends, nonce: u128::from_le_bytes(nonce) })
+        let nonce = u128::from_le_bytes(nonce);
+        Ok(Spare { carrier, server, greeting, ends, up, wake, nonce })
     }
 }

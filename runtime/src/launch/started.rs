@@ -8,8 +8,11 @@ use std::process::{ChildStderr, ChildStdout};
 use std::sync::Arc;
 
 use super::launcher::close_later;
-use crate::sys::{self, Build, Pidfd};
-use crate::wire::{Bootstrap, ChannelError, ChildEnds, ControlSender, Offer, ParentEnds, Server};
+use crate::sys::{self, Build, Pidfd, Wake};
+use crate::wire::{
+    Bootstrap, ChannelError, ChildEnds, ControlSender, Offer, ParentEnds, Server, UpReceiver,
+    UpSender,
+};
 
 /// A child that was created. Nobody has heard of it yet.
 pub(crate) struct Started {
@@ -18,6 +21,8 @@ pub(crate) struct Started {
     pub(crate) stdout: Option<ChildStdout>,
     pub(crate) stderr: Option<ChildStderr>,
     pub(crate) ends: Option<ParentEnds>,
+    /// Where its words arrive, and what wakes whoever looks after it.
+    pub(crate) words: Option<(UpReceiver, Wake)>,
     pub(crate) meeting: Option<Meeting>,
 }
 
@@ -27,6 +32,7 @@ pub(crate) struct Meeting {
     pub(super) greeting: OwnedFd,
     pub(super) nonce: u128,
     pub(super) ends: Offer,
+    pub(super) up: UpSender,
 }
 
 /// What a hello is held against.
@@ -72,12 +78,12 @@ impl Meeting {
 
     /// Meets a child that has said something: what went wrong on its side comes as text.
     ///
-    /// `bootstrap` makes the first word from the child's ends of the lanes.
+    /// `bootstrap` makes the first word from the child's ends of the lanes and of the way up.
     pub(crate) fn greet(
         self,
         pid: u32,
         expected: &Expected,
-        bootstrap: impl FnOnce(ChildEnds) -> Bootstrap,
+        bootstrap: impl FnOnce(ChildEnds, UpSender) -> Bootstrap,
     ) -> Result<ControlSender, Unmet> {
         let own = sys::own_file();
         let (own, program) = (own.display(), expected.program.display());
@@ -117,7 +123,7 @@ impl Meeting {
             sys::make_room(4).ok_or_else(|| "the descriptor limit is reached".to_owned())?;
         let ends = self.ends.into_ends();
         let ends = ends.map_err(|_| "the descriptor limit is reached".to_owned())?;
-        control.begin(bootstrap(ends)).map_err(|error| match error {
+        control.begin(bootstrap(ends, self.up)).map_err(|error| match error {
             ChannelError::NoRoom => Unmet::Wrong("the descriptor limit is reached".to_owned()),
             _ => Unmet::HungUp,
         })?;

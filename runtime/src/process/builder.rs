@@ -10,6 +10,7 @@ use super::start::{Lanes, Settings};
 use super::{Child, Process};
 use crate::error::SpawnError;
 use crate::launch::Stdin;
+use crate::route::Listeners;
 use crate::wire::{Carrier, Encoder};
 
 /// What becomes of what a process prints.
@@ -247,7 +248,7 @@ impl<P: Process> Builder<P> {
         let mut row = Encoder::new(settings.max_message);
         let encoded = P::encode(&input, &mut row);
         encoded.map_err(|source| SpawnError::Encode { process: ready.name.clone(), source })?;
-        let begun = settings.start(ready, row, Lanes::Outcome)?;
+        let begun = settings.start(ready, row, Lanes::Outcome, Listeners::default())?;
         Ok(Child::new(begun, P::decode_output))
     }
 }

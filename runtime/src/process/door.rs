@@ -8,7 +8,7 @@ use super::start::{Lanes, Settings};
 use crate::error::SpawnError;
 use crate::outcome::Intent;
 use crate::registry::{ENTRIES, Entry, Work};
-use crate::route::Life;
+use crate::route::{Life, Listeners};
 use crate::wire::{Carrier, Encoder, Fault, LaneReceiver, LaneSender, Tag};
 
 #[distributed_slice(ENTRIES)]
@@ -60,7 +60,7 @@ impl Lane {
         let ready = settings.ready(&ECHO)?;
         let mode = Mode::Echo;
         let row = row(&mode);
-        let begun = settings.start(ready, row, Lanes::Open)?;
+        let begun = settings.start(ready, row, Lanes::Open, Listeners::default())?;
         let (sender, receiver) = begun.lanes.expect("they were asked for");
         Ok(Lane { life: begun.life, lanes: Ends(sender, receiver) })
     }

@@ -11,7 +11,7 @@ use super::context;
 use crate::error::SpawnError;
 use crate::launch::{self, Expected, Plan, StartError, Stdin, Stream};
 use crate::registry::{self, Entry};
-use crate::route::{Attendance, Life, Seat, Style, Tail, attend};
+use crate::route::{Attendance, Life, Listeners, Seat, Style, Tail, attend};
 use crate::sys::{self, Build};
 use crate::wire::{Bootstrap, Carrier, Encoder, Fault, LaneReceiver, LaneSender, Tag};
 use crate::worker::standing;
@@ -110,6 +110,7 @@ impl Settings {
         ready: Ready,
         row: Encoder<'_>,
         lanes: Lanes,
+        listeners: Listeners,
     ) -> Result<Begun, SpawnError> {
         let Ready { name, entry, expected, depth } = ready;
         let tried = expected.program.clone();
@@ -154,11 +155,22 @@ impl Settings {
             let (name, id, memory_limit) = (name.clone(), id.to_string(), self.memory_limit);
             let max_message = self.max_message as u64;
             let parent = context::as_parent();
-            move |ends| Bootstrap { entry, name, id, parent, memory_limit, max_message, ends }
+            move |ends, up| Bootstrap {
+                entry,
+                name,
+                id,
+                parent,
+                memory_limit,
+                max_message,
+                ends,
+                up,
+            }
         };
         let meeting = started.meeting.take().ok_or_else(gone)?;
         let pid = started.pid;
-        let life = Life::begin(pid, name.clone(), (id, number), started.watch.clone());
+        let (words, wake) = started.words.take().ok_or_else(gone)?;
+        let (watch, ended) = (started.watch.clone(), listeners.ended);
+        let life = Life::begin(pid, name.clone(), (id, number), watch, wake, ended);
         let (out, err) = (Tail::default(), Tail::default());
         let timeout =
             self.timeout.and_then(|limit| Some((limit, Instant::now().checked_add(limit)?)));
@@ -170,6 +182,8 @@ impl Settings {
             lanes: kept.0,
             reports: ends.reports,
             closer: ends.closer,
+            words,
+            listener: listeners.local,
             arguments,
             stdout: (started.stdout.take(), style(self.stdout, &name, pid), out.clone()),
             stderr: (started.stderr.take(), style(self.stderr, &name, pid), err.clone()),

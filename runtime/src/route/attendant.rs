@@ -7,17 +7,20 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::edge::Listener;
 use super::life::{End, Life};
 use super::output::{Forward, Stream, Style, Tail, Wanted};
+use super::words::Words;
 use crate::launch::{Expected, Meeting, Unmet};
 use crate::outcome::{Evidence, ExitReason, Intent, PanicReport, Said, conclude};
 use crate::sys::{self, Interest};
 use crate::wire::{
-    Bootstrap, ChildEnds, Closer, Decoder, Fault, LaneReceiver, LaneSender, OwnedBody, Reports, Tag,
+    Bootstrap, ChildEnds, Closer, Decoder, Fault, LaneReceiver, LaneSender, OwnedBody, Reports,
+    Tag, UpReceiver, UpSender,
 };
 
-/// Makes a child's first word from its ends of the lanes.
-type FirstWord = Box<dyn FnOnce(ChildEnds) -> Bootstrap + Send>;
+/// Makes a child's first word from its ends of the lanes and of the way up.
+type FirstWord = Box<dyn FnOnce(ChildEnds, UpSender) -> Bootstrap + Send>;
 
 /// All that an attendant needs.
 pub(crate) struct Attendance {
@@ -29,6 +32,9 @@ pub(crate) struct Attendance {
     pub(crate) lanes: Option<(LaneSender, LaneReceiver)>,
     pub(crate) reports: Reports,
     pub(crate) closer: Closer,
+    /// Where its words arrive, and who hears those for this process alone.
+    pub(crate) words: UpReceiver,
+    pub(crate) listener: Option<Listener>,
     /// The arguments, where they are too much for a lane that nobody reads yet.
     pub(crate) arguments: Option<Vec<u8>>,
     pub(crate) stdout: (Option<ChildStdout>, Style, Tail),
@@ -50,19 +56,23 @@ const DEFERENCE: Duration = Duration::from_micros(1000);
 /// Looks after a child from now on. On failure there is no thread for it, and the child is killed.
 pub(crate) fn attend(attendance: Attendance) -> std::io::Result<Seat> {
     let life = Arc::clone(&attendance.life);
+    // Nobody else waits for a child whose lanes somebody reads.
+    let defers = attendance.lanes.is_some();
     let seat = Seat(Arc::new(Mutex::new(Some(attendance))));
     let own = seat.clone();
+    let deference = if defers { DEFERENCE } else { Duration::ZERO };
     std::thread::Builder::new()
         .name("procession-attendant".to_owned())
         .stack_size(256 * 1024)
         .spawn(move || {
             sys::block_signals();
-            std::thread::park_timeout(DEFERENCE);
+            std::thread::park_timeout(deference);
             own.attend();
         })
         .map(|_| seat)
         .inspect_err(|_| {
             // Nobody else will: it was created a moment ago and is not known to anyone.
+            life.unmourned();
             let _ = life.watch().signal(sys::SIGKILL);
             life.finish(|watch, _, _| {
                 watch.reap();
@@ -112,10 +122,15 @@ impl Attendance {
             until: Instant::now().checked_add(self.start_limit).map(|at| (self.start_limit, at)),
             result: None,
         };
-        watch(&life, &mut streams, &mut greeting, self.timeout);
+        let mut words = Words::new(&life, self.words, self.listener);
+        watch(&life, &mut streams, &mut words, &mut greeting, self.timeout);
         let begun = greeting.last_words();
         streams.drain();
+        let rubbish = words.drain();
         let (mut said, value, report) = outcome.collect(&self.reports, &self.closer);
+        if let (Said::Nothing, Some(why)) = (&said, rubbish) {
+            said = Said::Rubbish(why);
+        }
         if let Some(Err(why)) = &begun {
             said = Said::StartFailed(why.clone());
         }
@@ -147,23 +162,31 @@ impl Attendance {
 fn watch(
     life: &Life,
     streams: &mut Streams,
+    words: &mut Words<'_>,
     greeting: &mut Greeting<'_>,
     mut timeout: Option<(Duration, Instant)>,
 ) {
     loop {
         let deadlines = [greeting.until, timeout];
         let next = deadlines.into_iter().flatten().map(|(_, at)| at).min();
+        let backlog = life.edge().backlog();
         let mut asked = [
             Interest::in_reading(greeting.as_fd()),
             interest(streams.out.wanted()),
             interest(streams.err.wanted()),
             Interest::in_reading(Some(life.watch().as_fd())),
+            Interest::in_reading(words.as_fd()),
+            Interest::in_reading(words.wake()),
+            backlog
+                .as_ref()
+                .map_or(Interest::in_reading(None), |child| Interest::in_writing(child.as_fd())),
         ];
         if sys::poll(&mut asked, next).is_err() {
             // The system has no memory to wait with; reaping waits as well.
             return;
         }
-        let [greeted, printed, complained, ended] = asked.map(|interest| interest.ready);
+        let [greeted, printed, complained, ended, spoke, woken, hears] =
+            asked.map(|interest| interest.ready);
         if greeted {
             greeting.meet();
         }
@@ -172,6 +195,15 @@ fn watch(
         }
         if complained {
             streams.err.go_on(&mut streams.buffer);
+        }
+        if spoke {
+            words.go_on();
+        }
+        if woken {
+            words.woken();
+        }
+        if hears {
+            life.edge().go_on();
         }
         if ended {
             return;
@@ -217,7 +249,7 @@ impl Greeting<'_> {
         };
         match meeting.greet(self.life.pid, &self.expected, bootstrap) {
             Ok(control) => {
-                self.life.hears(control);
+                self.life.edge().hears(control);
                 self.until = None;
                 self.result = Some(Ok(()));
             }

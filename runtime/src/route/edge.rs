@@ -1,26 +1,52 @@
 //! The connection between this process and one living child, besides the lanes.
+//!
+//! Nobody waits for a child here: what its channel does not take at once stays in a queue, and the
+//! child's attendant goes on when the channel has room. The queue is bounded by those who send.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::id::Right;
 use crate::outcome::ExitReason;
-use crate::wire::Word;
+use crate::sys::Wake;
+use crate::wire::{ChannelError, ControlSender, Outgoing, Word};
 
-/// The connection to one child: words go down it, and it knows which rights to answer went along.
+/// The connection to one child: words go down it, and it knows which rights to answer went along
+/// and were not used yet.
 #[derive(Debug)]
-pub(crate) struct Edge {}
+pub(crate) struct Edge(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    control: Option<Arc<ControlSender>>,
+    wake: Option<Arc<Wake>>,
+    queue: VecDeque<Outgoing>,
+    rights: BTreeMap<u64, Right>,
+    stop: Stop,
+    /// The child has ended, or has closed its end.
+    gone: bool,
+}
+
+/// How far the child was asked to stop. That overtakes what is queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    No,
+    Wanted,
+    Said,
+}
 
 /// The child has ended, or hears nothing any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gone;
 
-/// Hears what a child says to its parent alone. It never waits.
+/// Hears what a child says to its parent alone, on the thread that looks after it. It never waits.
 pub(crate) type Listener = Box<dyn Fn(Vec<u8>) + Send + Sync>;
 
-/// Hears how a child ended, before anybody else does and before its rights are lost.
+/// Hears how a child ended. What the child had said was heard before; who waits for the child, and
+/// who waits for answers that it owed, hears of its end after.
 pub(crate) type Mourner = Box<dyn FnOnce(&Arc<Edge>, &ExitReason) + Send>;
 
-/// What whoever starts a child wants to hear of it.
+/// What whoever starts a child wants to hear of it. Neither is called where the start fails.
 #[derive(Default)]
 pub(crate) struct Listeners {
     pub(crate) local: Option<Listener>,
@@ -28,23 +54,167 @@ pub(crate) struct Listeners {
 }
 
 impl Edge {
-    /// Sends a word down; never waits. A word that was not taken is dropped.
-    pub(crate) fn send(&self, _word: &Word) -> Result<(), Gone> {
-        Err(Gone)
+    pub(super) fn new(wake: Wake) -> Arc<Self> {
+        Arc::new(Edge(Mutex::new(State {
+            control: None,
+            wake: Some(Arc::new(wake)),
+            queue: VecDeque::new(),
+            rights: BTreeMap::new(),
+            stop: Stop::No,
+            gone: false,
+        })))
     }
 
-    /// Notes a right that goes down without a packet; not where the child has ended.
-    pub(crate) fn lend(&self, _right: Right) -> Result<(), Gone> {
-        Err(Gone)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Strikes out a right; whether it was there.
-    pub(crate) fn settle(&self, _number: u64) -> bool {
-        false
+    /// Sends a word down, with the rights in it; never waits. What is sent before the child can
+    /// hear waits for that.
+    pub(crate) fn send(&self, word: &Word) -> Result<(), Gone> {
+        let outgoing = Outgoing::new(word);
+        let mut state = self.state();
+        if state.gone {
+            return Err(Gone);
+        }
+        if let Word::Packet(packet) = word {
+            state.rights.extend(packet.rights.iter().map(|right| (right.number, right.clone())));
+        }
+        let first = state.queue.is_empty();
+        state.queue.push_back(outgoing);
+        if !first {
+            return Ok(());
+        }
+        state.go_on();
+        if state.gone {
+            state.queue.pop_back();
+            if let Word::Packet(packet) = word {
+                packet.rights.iter().for_each(|right| drop(state.rights.remove(&right.number)));
+            }
+            return Err(Gone);
+        }
+        state.ask_for_help();
+        Ok(())
     }
 
-    /// Takes all rights that are down there, the oldest first.
+    /// Notes a right that goes down without a packet.
+    pub(crate) fn lend(&self, right: Right) -> Result<(), Gone> {
+        let mut state = self.state();
+        if state.gone {
+            return Err(Gone);
+        }
+        state.rights.insert(right.number, right);
+        Ok(())
+    }
+
+    /// Strikes out a right that was used or came back; whether it was there.
+    pub(crate) fn settle(&self, number: u64) -> bool {
+        self.state().rights.remove(&number).is_some()
+    }
+
+    /// Takes all rights that are down there.
     pub(crate) fn take_rights(&self) -> Vec<Right> {
-        Vec::new()
+        std::mem::take(&mut self.state().rights).into_values().collect()
+    }
+
+    /// Asks the child to stop, once: now, or as soon as it can hear.
+    pub(super) fn stop(&self) {
+        let mut state = self.state();
+        if state.stop == Stop::No {
+            state.stop = Stop::Wanted;
+            state.go_on();
+            state.ask_for_help();
+        }
+    }
+
+    /// The child has begun and can be told things.
+    pub(super) fn hears(&self, control: ControlSender) {
+        let mut state = self.state();
+        if !state.gone {
+            state.control = Some(Arc::new(control));
+            state.go_on();
+        }
+    }
+
+    /// What to wait for before going on, if there is something to say.
+    pub(super) fn backlog(&self) -> Option<Arc<ControlSender>> {
+        let state = self.state();
+        if state.waits() { state.control.clone() } else { None }
+    }
+
+    /// Says what is queued, as far as the child takes it.
+    pub(super) fn go_on(&self) {
+        self.state().go_on();
+    }
+
+    /// What is ready when there is something to say that there was not before.
+    pub(super) fn wake(&self) -> Option<Arc<Wake>> {
+        self.state().wake.clone()
+    }
+
+    /// Takes no more words; the answer is those that did not go. Their rights went nowhere.
+    pub(super) fn close(&self) -> Vec<Word> {
+        let mut state = self.state();
+        state.gone = true;
+        let queue = std::mem::take(&mut state.queue);
+        let words: Vec<Word> = queue.into_iter().filter_map(Outgoing::into_word).collect();
+        for word in &words {
+            if let Word::Packet(packet) = word {
+                packet.rights.iter().for_each(|right| drop(state.rights.remove(&right.number)));
+            }
+        }
+        words
+    }
+
+    /// Closes the descriptors, once nobody cares how long that takes.
+    pub(super) fn release(&self) {
+        let mut state = self.state();
+        let held = (state.control.take(), state.wake.take());
+        drop(state);
+        drop(held);
+    }
+}
+
+impl State {
+    fn waits(&self) -> bool {
+        !self.gone && (self.stop == Stop::Wanted || !self.queue.is_empty())
+    }
+
+    fn go_on(&mut self) {
+        while self.waits()
+            && let Some(control) = self.control.clone()
+            && control.takes_more()
+        {
+            if self.say(&control).is_err() {
+                // If the child has ended, that is about to be noticed.
+                self.gone = true;
+            }
+        }
+    }
+
+    /// Says the next thing, which the channel takes.
+    fn say(&mut self, control: &ControlSender) -> Result<(), ChannelError> {
+        if self.stop == Stop::Wanted {
+            self.stop = Stop::Said;
+            return control.stop();
+        }
+        if let Some(word) = self.queue.front_mut() {
+            control.frame(word.frame())?;
+            if word.gone() {
+                self.queue.pop_front();
+            }
+        }
+        Ok(())
+    }
+
+    /// Wakes the attendant where the channel did not take all. Before the child hears there is
+    /// nothing to be done.
+    fn ask_for_help(&self) {
+        if self.waits()
+            && self.control.is_some()
+            && let Some(wake) = &self.wake
+        {
+            wake.wake();
+        }
     }
 }

@@ -1,14 +1,17 @@
 //! The life of one child, as everyone who holds it sees it.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::Instant;
+use std::{fmt, io};
 
+use super::edge::{Edge, Mourner};
+use super::router;
 use crate::id::ProcessId;
 use crate::outcome::{ExitReason, Intent};
-use crate::sys::{self, Pidfd};
-use crate::wire::{ControlSender, OwnedBody};
+use crate::sys::{self, Pidfd, Wake};
+use crate::wire::OwnedBody;
 
 /// One child, from its start to after its end.
 #[derive(Debug)]
@@ -18,6 +21,7 @@ pub(crate) struct Life {
     pub(crate) id: ProcessId,
     number: u64,
     watch: Arc<Pidfd>,
+    edge: Arc<Edge>,
     state: Mutex<State>,
     ended: Condvar,
 }
@@ -26,10 +30,20 @@ pub(crate) struct Life {
 struct State {
     terminated: bool,
     intent: Option<Intent>,
-    /// Whether it is to be asked to stop as soon as it can hear.
-    stop_asked: bool,
-    control: Option<ControlSender>,
+    /// Who hears of its end before others.
+    mourner: Mourning,
     end: Option<End>,
+    /// Whether others hear of its end.
+    published: bool,
+}
+
+/// Keeps the listener without showing it to `Debug`.
+struct Mourning(Option<Mourner>);
+
+impl fmt::Debug for Mourning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mourning")
+    }
 }
 
 /// How it ended and what it left.
@@ -51,6 +65,11 @@ pub(crate) fn living() -> Vec<Arc<Life>> {
     registered().values().filter_map(Weak::upgrade).collect()
 }
 
+/// The child of this process with that number, if it is not known to have ended.
+pub(super) fn child(number: u64) -> Option<Arc<Life>> {
+    registered().get(&number).and_then(Weak::upgrade)
+}
+
 impl Life {
     /// Begins with a child that exists.
     pub(crate) fn begin(
@@ -58,11 +77,14 @@ impl Life {
         name: String,
         (id, number): (ProcessId, u64),
         watch: Arc<Pidfd>,
+        wake: Wake,
+        mourner: Option<Mourner>,
     ) -> Arc<Self> {
-        let state =
-            State { terminated: false, intent: None, stop_asked: false, control: None, end: None };
+        let mourner = Mourning(mourner);
+        let state = State { terminated: false, intent: None, mourner, end: None, published: false };
         let (state, ended) = (Mutex::new(state), Condvar::new());
-        let life = Arc::new(Life { pid, name, id, number, watch, state, ended });
+        let edge = Edge::new(wake);
+        let life = Arc::new(Life { pid, name, id, number, watch, edge, state, ended });
         registered().insert(number, Arc::downgrade(&life));
         life
     }
@@ -75,25 +97,14 @@ impl Life {
         &self.watch
     }
 
-    /// The child has begun and can be told things.
-    pub(super) fn hears(&self, control: ControlSender) {
-        let mut state = self.state();
-        if state.stop_asked {
-            // If it is gone already, its end is about to be noticed.
-            let _ = control.stop();
-        }
-        state.control = Some(control);
+    /// The connection to it besides its lanes.
+    pub(crate) fn edge(&self) -> &Arc<Edge> {
+        &self.edge
     }
 
     /// Asks it to stop: now, or as soon as it can hear.
     pub(crate) fn ask_to_stop(&self) {
-        let mut state = self.state();
-        // Asked once: a child that does not listen would let the channel fill up.
-        if !std::mem::replace(&mut state.stop_asked, true)
-            && let Some(control) = &state.control
-        {
-            let _ = control.stop();
-        }
+        self.edge.stop();
     }
 
     /// Sends SIGTERM, unless the child has ended.
@@ -126,31 +137,61 @@ impl Life {
         }
     }
 
+    /// Nobody hears of its end but who waits for it: it was never known.
+    pub(super) fn unmourned(&self) {
+        self.state().mourner.0 = None;
+    }
+
     /// Reaps it and publishes what follows from that, once: later calls do nothing.
-    pub(super) fn finish(&self, conclude: impl FnOnce(&Pidfd, bool, Option<Intent>) -> End) {
+    ///
+    /// In between, whoever started it hears of the end, and then those whose rights to an answer
+    /// are lost with it. So who has waited for the end finds all that settled.
+    pub(super) fn finish(
+        self: &Arc<Self>,
+        conclude: impl FnOnce(&Pidfd, bool, Option<Intent>) -> End,
+    ) {
         let mut state = self.state();
-        if state.end.is_some() {
-            return;
+        // It is there and unpublished only where what follows here has panicked.
+        if state.end.is_none() {
+            let intent = state.intent.clone();
+            let end = conclude(&self.watch, state.terminated, intent);
+            let reason = end.reason.clone();
+            state.end = Some(end);
+            let mourner = state.mourner.0.take();
+            drop(state);
+            self.bid_farewell(mourner, &reason);
+            state = self.state();
         }
-        let intent = state.intent.clone();
-        state.end = Some(conclude(&self.watch, state.terminated, intent));
-        let control = state.control.take();
+        state.published = true;
         drop(state);
         registered().remove(&self.number);
         self.ended.notify_all();
-        drop(control);
+        self.edge.release();
+    }
+
+    /// Tells those who hear of its end before others do.
+    fn bid_farewell(self: &Arc<Self>, mourner: Option<Mourner>, reason: &ExitReason) {
+        self.edge.close().into_iter().for_each(router::did_not_go);
+        if let Some(mourner) = mourner
+            && let Err(payload) = catch_unwind(AssertUnwindSafe(|| mourner(&self.edge, reason)))
+        {
+            std::mem::forget(payload);
+        }
+        for right in self.edge.take_rights() {
+            router::lose(right, self, reason);
+        }
     }
 
     /// How it ended, if it has.
     pub(crate) fn reason(&self) -> Option<ExitReason> {
-        self.state().end.as_ref().map(|end| end.reason.clone())
+        self.state().published_end().map(|end| end.reason.clone())
     }
 
     /// Waits for its end until the deadline.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<ExitReason> {
         let mut state = self.state();
         loop {
-            if let Some(end) = &state.end {
+            if let Some(end) = state.published_end() {
                 return Some(end.reason.clone());
             }
             state = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
@@ -167,5 +208,11 @@ impl Life {
     /// Takes what it left.
     pub(crate) fn take_value(&self) -> Option<OwnedBody> {
         self.state().end.as_mut().and_then(|end| end.value.take())
+    }
+}
+
+impl State {
+    fn published_end(&self) -> Option<&End> {
+        self.end.as_ref().filter(|_| self.published)
     }
 }

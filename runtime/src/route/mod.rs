@@ -13,6 +13,7 @@ mod life;
 mod output;
 #[allow(dead_code, reason = "actors use it, and follow")]
 mod router;
+mod words;
 
 pub(crate) use attendant::{Attendance, Seat, attend};
 #[allow(unused_imports, reason = "actors use it, and follow")]

@@ -1,31 +1,148 @@
 //! The way from one process of the tree to any other: by path, up to the parent or down to a child.
+//!
+//! Who passes on never waits for a process below: words down are queued. Words up wait until the
+//! parent takes them, which it always does, because it in turn waits at most for its own parent.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Once, OnceLock};
 
-use super::life::Life;
-use crate::id::Right;
+use super::edge::Listener;
+use super::life::{Life, child};
+use crate::id::{ProcessId, Right};
 use crate::outcome::ExitReason;
-use crate::wire::Packet;
+use crate::wire::{Packet, Word};
+use crate::worker::{self, Inlet, worker};
 
-/// Who is told what arrives in this process. None of them waits.
+/// Who is told what arrives in this process, on whatever thread that is. None of them waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Post {
     /// A packet for this process.
     pub(crate) received: fn(Packet),
-    /// A packet that cannot go on from here.
+    /// A packet that came here and cannot go on, or was to go to a child that ended before.
     pub(crate) unroutable: fn(Packet),
     /// A right that was somewhere below a child that has ended.
     pub(crate) lost: fn(Right, &Arc<Life>, &ExitReason),
 }
 
+static POST: OnceLock<Post> = OnceLock::new();
+
+/// What happened, in order, until someone is told.
+static EVENTS: Inlet<Event> = Inlet::new();
+
+#[derive(Debug)]
+enum Event {
+    Received(Packet),
+    Unroutable(Packet),
+    Lost(Right, Arc<Life>, ExitReason),
+}
+
 /// Names those who are told, once. What came before waits for them.
-pub(crate) fn set_post(_post: Post) {}
+pub(crate) fn set_post(post: Post) {
+    if POST.set(post).is_ok() {
+        EVENTS.open(|event| {
+            let Some(post) = POST.get() else { return };
+            match event {
+                Event::Received(packet) => (post.received)(packet),
+                Event::Unroutable(packet) => (post.unroutable)(packet),
+                Event::Lost(right, life, reason) => (post.lost)(right, &life, &reason),
+            }
+        });
+    }
+    ready();
+}
 
 /// Begins to pass on what the parent sends. Called before a worker's function, and harmless again.
-pub(crate) fn ready() {}
+pub(crate) fn ready() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| worker::hear_packets(from_above));
+}
 
-/// Sends a packet on its way; it comes back if there is none. May wait while a parent takes it.
-#[expect(clippy::result_large_err, reason = "the packet comes back whole")]
+/// Sends a packet on its way; it comes back if there is none. It may wait for the parent to take
+/// it, never for a process below.
 pub(crate) fn send(packet: Packet) -> Result<(), Packet> {
-    Err(packet)
+    ready();
+    match towards(&packet.to) {
+        Towards::Up => {
+            let word = Word::Packet(packet);
+            worker::up(&word).map_err(|_| packet_of(word))
+        }
+        way => down(way, packet),
+    }
+}
+
+/// Takes a word that a child has sent.
+pub(super) fn from_below(life: &Life, word: Word, listener: Option<&Listener>) {
+    let packet = match word {
+        Word::Packet(packet) => packet,
+        Word::Local(bytes) => {
+            if let Some(listener) = listener
+                && let Err(payload) = catch_unwind(AssertUnwindSafe(|| listener(bytes)))
+            {
+                std::mem::forget(payload);
+            }
+            return;
+        }
+    };
+    let left = packet.rights.iter().map(|right| right.number).chain(packet.answers);
+    for number in left {
+        life.edge().settle(number);
+    }
+    if let Err(packet) = send(packet) {
+        EVENTS.put(Event::Unroutable(packet));
+    }
+}
+
+/// Takes a packet that the parent has sent. It never goes back there.
+fn from_above(packet: Packet) {
+    if let Err(packet) = down(towards(&packet.to), packet) {
+        EVENTS.put(Event::Unroutable(packet));
+    }
+}
+
+/// Takes back what was to go to a child that has ended.
+pub(super) fn did_not_go(word: Word) {
+    if let Word::Packet(packet) = word {
+        EVENTS.put(Event::Unroutable(packet));
+    }
+}
+
+/// Tells that nobody below a child can use a right any more.
+pub(super) fn lose(right: Right, life: &Arc<Life>, reason: &ExitReason) {
+    EVENTS.put(Event::Lost(right, Arc::clone(life), reason.clone()));
+}
+
+/// The next step of a way.
+enum Towards {
+    Here,
+    Child(u64),
+    Up,
+}
+
+fn towards(to: &ProcessId) -> Towards {
+    let own = worker().map_or_else(ProcessId::root, |worker| ProcessId::parse(&worker.id));
+    match to.step_below(&own) {
+        Some(number) => Towards::Child(number),
+        None if *to == own => Towards::Here,
+        None => Towards::Up,
+    }
+}
+
+fn down(way: Towards, packet: Packet) -> Result<(), Packet> {
+    match way {
+        Towards::Here => EVENTS.put(Event::Received(packet)),
+        Towards::Up => return Err(packet),
+        Towards::Child(number) => {
+            let Some(life) = child(number) else { return Err(packet) };
+            let word = Word::Packet(packet);
+            life.edge().send(&word).map_err(|_| packet_of(word))?;
+        }
+    }
+    Ok(())
+}
+
+fn packet_of(word: Word) -> Packet {
+    match word {
+        Word::Packet(packet) => packet,
+        Word::Local(_) => unreachable!("it was made from a packet"),
+    }
 }

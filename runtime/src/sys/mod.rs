@@ -27,8 +27,10 @@ pub(crate) use exit::not_while_exiting;
 pub(crate) use fault::{ignore_broken_pipes, report_stack_overflow};
 pub(crate) use limits::{file_size_limit, limit_memory};
 pub(crate) use memory::give_back;
-pub(crate) use peek::peek;
-pub(crate) use poll::{Interest, poll, readers_gone, standard_error, standard_output, takes_more};
+pub(crate) use peek::{Peeked, peek};
+pub(crate) use poll::{
+    Interest, Wake, poll, readers_gone, standard_error, standard_output, takes_datagram, takes_more,
+};
 pub(crate) use process::{
     Ended, Pidfd, die_at_once, die_with_parent, exit_now, kill_tree, on_initial_thread, parent_id,
     random, set_process_name,

@@ -1,7 +1,7 @@
-//! Looking at a datagram before anybody takes it.
+//! Looking at a datagram before anybody takes it, and at how many wait.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 /// The next datagram of a socket, still there.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,4 +38,26 @@ pub(crate) fn peek(socket: RawFd, wait: bool) -> io::Result<Peeked> {
             return Err(error);
         }
     }
+}
+
+/// How much room the datagrams take up that were sent and not received, and how much there is.
+pub(super) fn queued(socket: BorrowedFd<'_>) -> Option<(libc::c_int, libc::c_int)> {
+    let (mut queued, mut room): (libc::c_int, libc::c_int) = (0, 0);
+    let mut len = libc::socklen_t::try_from(size_of_val(&room)).ok()?;
+    let number = socket.as_raw_fd();
+    // SAFETY: the request writes one integer, which is a local variable.
+    if unsafe { libc::ioctl(number, libc::TIOCOUTQ, &raw mut queued) } != 0 {
+        return None;
+    }
+    // SAFETY: the option is one integer, a local variable of the length that is told.
+    let asked = unsafe {
+        libc::getsockopt(
+            number,
+            libc::SOL_SOCKET,
+            libc::SO_SNDBUF,
+            (&raw mut room).cast(),
+            &raw mut len,
+        )
+    };
+    (asked == 0).then_some((queued, room))
 }

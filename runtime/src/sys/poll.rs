@@ -1,10 +1,10 @@
 //! Waiting for descriptors.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
 /// One descriptor to wait for, and whether its turn has come: something to read or room to write,
 /// or its end.
@@ -67,6 +67,45 @@ pub(crate) fn takes_more(descriptor: BorrowedFd<'_>, len: usize) -> bool {
         Some((capacity, capacity.saturating_sub(usize::try_from(queued).ok()?)))
     });
     ready && room.is_none_or(|(capacity, room)| len <= PAGE || room >= len.min(capacity))
+}
+
+/// Whether a socket takes a datagram without a wait.
+pub(crate) fn takes_datagram(socket: BorrowedFd<'_>) -> bool {
+    let mut asked = [PollFd::from_borrowed_fd(socket, PollFlags::OUT)];
+    let now = timespec(Duration::ZERO);
+    // What cannot be asked is not waited for either.
+    if rustix::event::poll(&mut asked, Some(&now)).map_or(true, |ready| ready > 0) {
+        return true;
+    }
+    // A socket is said to be ready while a quarter of its room is used, and takes datagrams until
+    // all of it is.
+    super::peek::queued(socket).is_some_and(|(queued, room)| queued < room)
+}
+
+/// Something to wait for that any thread can make ready.
+#[derive(Debug)]
+pub(crate) struct Wake(OwnedFd);
+
+impl Wake {
+    pub(crate) fn new() -> io::Result<Self> {
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        Ok(Wake(rustix::event::eventfd(0, flags)?))
+    }
+
+    /// Makes it ready.
+    pub(crate) fn wake(&self) {
+        // It is full only where it is ready already.
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+
+    /// Takes note that it was ready.
+    pub(crate) fn clear(&self) {
+        let _ = rustix::io::read(&self.0, &mut [0; 8]);
+    }
+
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 /// The standard output of this process, whatever it is or is not.

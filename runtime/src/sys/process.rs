@@ -1,7 +1,7 @@
 //! Processes: watching one, killing one, and dying with one.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
@@ -10,7 +10,6 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 #[derive(Debug)]
 pub(crate) struct Pidfd {
     descriptor: OwnedFd,
-    pid: Pid,
 }
 
 /// How the system says a child ended.
@@ -30,7 +29,7 @@ impl Pidfd {
         let pid =
             i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
         let descriptor = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-        Ok(Pidfd { descriptor, pid })
+        Ok(Pidfd { descriptor })
     }
 
     /// Readable once the process has ended.
@@ -49,14 +48,25 @@ impl Pidfd {
 
     /// Reaps the process, which has ended: how it ended, and the most memory it had resident.
     pub(crate) fn reap(&self) -> (Ended, Option<u64>) {
-        let mut status = 0;
-        // SAFETY: `rusage` is a plain structure of integers, for which zero is a value.
+        // SAFETY: it is a plain structure of integers, for which zero is a value.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: as above.
         let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-        let pid = self.pid.as_raw_nonzero().get();
+        // By descriptor: where SIGCHLD is ignored the pid may be that of another child by now. The
+        // function of the C library has no place for the usage, which the system call has.
         loop {
             // SAFETY: both pointers are to local variables of the right types.
-            let reaped = unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) };
-            if reaped == pid {
+            let reaped = unsafe {
+                libc::syscall(
+                    libc::SYS_waitid,
+                    libc::P_PIDFD,
+                    self.descriptor.as_raw_fd(),
+                    &raw mut info,
+                    libc::WEXITED,
+                    &raw mut usage,
+                )
+            };
+            if reaped == 0 {
                 break;
             }
             if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
@@ -64,11 +74,13 @@ impl Pidfd {
             }
         }
         let peak = u64::try_from(usage.ru_maxrss).ok().map(|kilobytes| kilobytes * 1024);
-        if libc::WIFSIGNALED(status) {
-            let signal = libc::WTERMSIG(status);
-            return (Ended::Signaled { signal, core_dumped: libc::WCOREDUMP(status) }, peak);
-        }
-        (Ended::Exited(libc::WEXITSTATUS(status)), peak)
+        // SAFETY: the call has filled it in for a child that ended, which has a status.
+        let status = unsafe { info.si_status() };
+        let ended = match info.si_code {
+            libc::CLD_EXITED => Ended::Exited(status),
+            code => Ended::Signaled { signal: status, core_dumped: code == libc::CLD_DUMPED },
+        };
+        (ended, peak)
     }
 }
 

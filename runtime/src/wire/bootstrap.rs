@@ -11,7 +11,7 @@
 //! accept: so accepting never waits, for a child that is stopped or one that dies.
 
 use std::io;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::{self, ChannelError};
 use super::lane::ChildEnds;
+use super::upward::UpSender;
 use crate::sys::{Build, Room};
 
 /// What a child says first.
@@ -39,6 +40,8 @@ pub(crate) enum Control {
     Begin(Box<Bootstrap>),
     /// Please stop.
     Stop,
+    /// A part of a word.
+    Frame(#[serde(with = "super::bytes")] Vec<u8>),
 }
 
 /// All that a child needs to know.
@@ -51,6 +54,7 @@ pub(crate) struct Bootstrap {
     pub(crate) memory_limit: Option<u64>,
     pub(crate) max_message: u64,
     pub(crate) ends: ChildEnds,
+    pub(crate) up: UpSender,
 }
 
 /// What a child knows of its parent.
@@ -110,7 +114,7 @@ impl Server {
         let accepted = channel::within_room(|| server.accept()).map_err(|_| no_room())?;
         let (receiver, hello) = accepted.map_err(io::Error::other)?;
         drop(receiver);
-        let control = ControlSender(Mutex::new(hello.control.clone()));
+        let control = ControlSender::new(&hello.control)?;
         Ok((hello, control, socket))
     }
 }
@@ -139,9 +143,17 @@ fn check(directory: &Path) -> io::Result<()> {
 
 /// The parent's end of the control channel. That it is open is what the child's life hangs on.
 #[derive(Debug)]
-pub(crate) struct ControlSender(Mutex<IpcSender<Control>>);
+pub(crate) struct ControlSender {
+    sender: Mutex<IpcSender<Control>>,
+    socket: RawFd,
+}
 
 impl ControlSender {
+    fn new(sender: &IpcSender<Control>) -> io::Result<Self> {
+        let socket = channel::socket_of(sender).ok_or(io::ErrorKind::Unsupported)?;
+        Ok(ControlSender { sender: Mutex::new(sender.clone()), socket })
+    }
+
     pub(crate) fn begin(&self, bootstrap: Bootstrap) -> Result<(), ChannelError> {
         self.send(Control::Begin(Box::new(bootstrap)))
     }
@@ -150,8 +162,24 @@ impl ControlSender {
         self.send(Control::Stop)
     }
 
+    /// Sends a part of a word. It does not wait where the channel [takes it](Self::takes_more).
+    pub(crate) fn frame(&self, frame: Vec<u8>) -> Result<(), ChannelError> {
+        self.send(Control::Frame(frame))
+    }
+
+    /// Whether one more message would not have to wait. Who sends asks, and sends alone.
+    pub(crate) fn takes_more(&self) -> bool {
+        crate::sys::takes_datagram(self.as_fd())
+    }
+
+    /// Where it can be waited for.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: it is the socket of the sender, which is open for as long as that is borrowed.
+        unsafe { BorrowedFd::borrow_raw(self.socket) }
+    }
+
     fn send(&self, control: Control) -> Result<(), ChannelError> {
-        let sender = self.0.lock().map_err(|_| ChannelError::Gone)?;
+        let sender = self.sender.lock().map_err(|_| ChannelError::Gone)?;
         channel::send(&sender, control)
     }
 }
@@ -183,7 +211,7 @@ impl Greeting {
     pub(crate) fn begin(self) -> Result<(Bootstrap, ControlReceiver), ChannelError> {
         match channel::receive(&self.control)? {
             Control::Begin(bootstrap) => Ok((*bootstrap, ControlReceiver(self.control))),
-            Control::Stop => Err(ChannelError::Gone),
+            Control::Stop | Control::Frame(_) => Err(ChannelError::Gone),
         }
     }
 }

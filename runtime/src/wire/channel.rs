@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
@@ -15,6 +15,8 @@ use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender}
 use ipc_channel::{IpcError, TryRecvError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::sys::Peeked;
 
 /// Why a channel gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,16 +94,20 @@ impl<R: fmt::Debug> Guarded<R> {
     pub(super) fn new(receiver: R) -> Result<Self, ChannelError> {
         // ipc-channel has no other way to tell the number. Its version is pinned, and a number
         // that is wrong would be noticed by every test.
-        let told = format!("{receiver:?}");
-        let number = told.split("value: ").nth(1).map(|rest| {
-            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-            rest[..end].parse()
-        });
-        match number {
-            Some(Ok(socket)) => Ok(Guarded { receiver, socket }),
-            _ => Err(ChannelError::Gone),
-        }
+        let socket = number_behind("value: ", &format!("{receiver:?}"));
+        Ok(Guarded { socket: socket.ok_or(ChannelError::Gone)?, receiver })
     }
+}
+
+/// The socket of a sender, if it can be found: as for receivers.
+pub(super) fn socket_of<T: fmt::Debug>(sender: &IpcSender<T>) -> Option<RawFd> {
+    number_behind("SharedFileDescriptor(", &format!("{sender:?}"))
+}
+
+fn number_behind(name: &str, told: &str) -> Option<RawFd> {
+    let rest = told.split(name).nth(1)?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..end].parse().ok()
 }
 
 impl<R> Guarded<R> {
@@ -109,6 +115,10 @@ impl<R> Guarded<R> {
     /// should.
     fn check(&self, wait: bool, carries: bool) -> Result<(), ChannelError> {
         let peeked = crate::sys::peek(self.socket, wait).map_err(|_| ChannelError::Gone)?;
+        Self::judge(&peeked, carries)
+    }
+
+    fn judge(peeked: &Peeked, carries: bool) -> Result<(), ChannelError> {
         if peeked.len == 0 {
             return Err(ChannelError::Gone);
         }
@@ -142,6 +152,27 @@ impl Guarded<IpcBytesReceiver> {
     /// Receives one datagram of bytes, and waits for it.
     pub(super) fn receive_bytes(&self) -> Result<Vec<u8>, ChannelError> {
         self.check(true, false)?;
+        self.take_bytes()
+    }
+
+    /// Receives one datagram of bytes, if one is there.
+    pub(super) fn receive_bytes_now(&self) -> Result<Option<Vec<u8>>, ChannelError> {
+        match crate::sys::peek(self.socket, false) {
+            Ok(peeked) => Self::judge(&peeked, false)?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            Err(_) => return Err(ChannelError::Gone),
+        }
+        self.take_bytes().map(Some)
+    }
+
+    /// Where the socket can be waited for.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: it is the socket of the receiver, which is open for as long as that is borrowed.
+        unsafe { BorrowedFd::borrow_raw(self.socket) }
+    }
+
+    /// Takes the datagram that was looked at.
+    fn take_bytes(&self) -> Result<Vec<u8>, ChannelError> {
         loop {
             match self.receiver.recv() {
                 Err(IpcError::Io(error)) if interrupted(&error) => {}

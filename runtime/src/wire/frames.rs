@@ -61,6 +61,28 @@ pub(super) fn send<'a>(
     send_bytes(sender, &frame)
 }
 
+/// How many bytes of a message its first frame has, and each that goes on with it.
+pub(super) fn room(begun: bool) -> usize {
+    FRAME - if begun { 1 } else { 13 }
+}
+
+/// One frame of a message, to be sent in some other way: the first, or what follows so many bytes.
+pub(super) fn frame(tag: u32, whole: &[u8], sent: Option<usize>) -> Vec<u8> {
+    let rest = &whole[sent.unwrap_or(0)..];
+    let body = &rest[..rest.len().min(room(sent.is_some()))];
+    let mut frame = Vec::with_capacity(13 + body.len());
+    match sent {
+        None => {
+            frame.push(FIRST);
+            frame.extend_from_slice(&tag.to_le_bytes());
+            frame.extend_from_slice(&(whole.len() as u64).to_le_bytes());
+        }
+        Some(_) => frame.push(NEXT),
+    }
+    frame.extend_from_slice(body);
+    frame
+}
+
 /// Sends a short message between the frames of another.
 pub(super) fn send_aside<'a>(
     sender: &IpcBytesSender,

@@ -16,8 +16,8 @@ mod patience;
 mod region;
 mod ring;
 mod told;
+mod upward;
 mod variable;
-#[allow(dead_code, reason = "actors use it, and follow")]
 mod word;
 
 pub(crate) use bootstrap::{
@@ -29,6 +29,6 @@ pub(crate) use lane::{
     Carrier, ChildEnds, Closer, Fault, LaneReceiver, LaneSender, Offer, OwnedBody, ParentEnds,
     Reports, Tag, connect,
 };
+pub(crate) use upward::{Taken, UpReceiver, UpSender, upward};
 pub(crate) use variable::{VARIABLE, Variable};
-#[allow(unused_imports, reason = "actors use it, and follow")]
-pub(crate) use word::{Packet, Word};
+pub(crate) use word::{Incoming, Outgoing, Packet, Word, longest};

@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::context::{Worker, become_worker};
-use super::{control, panic};
+use super::{control, panic, words};
 use crate::registry::{Answer, Entry, SETUPS, Work};
 use crate::sys;
 use crate::wire::{Bootstrap, ChannelError, Fault, Greeting, LaneReceiver, LaneSender, Tag};
@@ -22,16 +22,17 @@ pub(super) fn work(greeting: Greeting) -> i32 {
         }
         Err(_) => sys::die_at_once(),
     };
-    let Bootstrap { entry, name, id, parent, memory_limit, max_message, ends } = bootstrap;
+    let Bootstrap { entry, name, id, parent, memory_limit, max_message, ends, up } = bootstrap;
     sys::set_process_name(&name);
     sys::report_stack_overflow(&name);
     let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
     let Ok((arguments, outcome, reports)) = ends.open(limit) else { return CUT_OFF };
     let mut outcome = ManuallyDrop::new(outcome);
     panic::report_to(reports);
+    words::open(up, limit);
+    become_worker(Worker { pid: std::process::id(), name, id, parent });
     // Without a thread that listens, the kernel alone watches over the parent.
     let _ = listener.send(control);
-    become_worker(Worker { pid: std::process::id(), name, id, parent });
     if let Some(bytes) = memory_limit
         && let Err(error) = sys::limit_memory(bytes)
     {

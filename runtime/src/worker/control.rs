@@ -1,11 +1,12 @@
-//! The worker's one runtime thread: it hears what the parent wants, and whether it lives.
+//! The worker's one runtime thread: it hears what the parent says and wants, and whether it lives.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use super::words;
 use crate::sys;
-use crate::wire::{ChannelError, Control, ControlReceiver};
+use crate::wire::{ChannelError, Control, ControlReceiver, Incoming};
 
 /// Whether the parent asked this process to stop; can be waited for.
 #[derive(Debug)]
@@ -61,13 +62,20 @@ pub(super) fn prepare() -> SyncSender<ControlReceiver> {
     let (hand_over, handed) = sync_channel::<ControlReceiver>(1);
     let _ = std::thread::Builder::new()
         .name("procession-control".to_owned())
-        .stack_size(64 * 1024)
+        .stack_size(256 * 1024)
         .spawn(move || {
             sys::block_signals();
             let Ok(control) = handed.recv() else { return };
+            // The parent is trusted, and has its own limits.
+            let mut incoming = Incoming::new(usize::MAX);
             loop {
                 match control.receive() {
                     Ok(Control::Stop) => STOP.raise(),
+                    Ok(Control::Frame(frame)) => match incoming.add(&frame) {
+                        Ok(word) => word.into_iter().for_each(words::take),
+                        // There was no memory for it; the next word begins anew.
+                        Err(_) => incoming = Incoming::new(usize::MAX),
+                    },
                     Ok(Control::Begin(_)) => {}
                     // The function has closed this channel; the kernel still watches.
                     Err(ChannelError::Closed) => {

@@ -13,8 +13,12 @@ mod context;
 mod control;
 mod panic;
 mod takeover;
+#[allow(dead_code, reason = "actors use it, and follow")]
+mod words;
 
 pub(crate) use context::worker;
 pub(crate) use control::{StopFlag, stop_flag};
 pub use takeover::init;
 pub(crate) use takeover::standing;
+#[allow(unused_imports, reason = "actors use it, and follow")]
+pub(crate) use words::{Inlet, hear_local, hear_packets, up};

@@ -1,0 +1,72 @@
+//! The channel on which a child sends words up to its parent.
+//!
+//! The parent looks at each datagram before ipc-channel takes it, and never waits: what a child
+//! sends, or stops to send half-way, holds up nobody but itself.
+
+use std::os::fd::BorrowedFd;
+
+use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender};
+use serde::{Deserialize, Serialize};
+
+use super::channel::Guarded;
+use super::frames;
+use super::lane::Fault;
+use super::word::{Incoming, Outgoing, WORD, Word, longest};
+use crate::sys::Room;
+
+/// Makes a channel for one child.
+pub(crate) fn upward(_room: &Room) -> Result<(UpReceiver, UpSender), Fault> {
+    let (sender, receiver) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
+    let receiver = UpReceiver { socket: Guarded::new(receiver)?, words: Incoming::new(0) };
+    Ok((receiver, UpSender(sender)))
+}
+
+/// The child's end.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct UpSender(IpcBytesSender);
+
+impl UpSender {
+    /// Sends a word, and waits while the parent takes it. One thread at a time: the frames of two
+    /// words would mix.
+    pub(crate) fn send(&self, word: &Outgoing) -> Result<(), Fault> {
+        Ok(frames::send(&self.0, WORD, word.len(), [word.bytes()].into_iter())?)
+    }
+}
+
+/// The parent's end.
+pub(crate) struct UpReceiver {
+    socket: Guarded<IpcBytesReceiver>,
+    words: Incoming,
+}
+
+/// What was there to be taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// A word that is complete.
+    Word(Word),
+    /// A part of one.
+    Part,
+    /// Nothing, for now.
+    Nothing,
+}
+
+impl UpReceiver {
+    /// Sets the most bytes that a message may have.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.words = Incoming::new(longest(limit));
+    }
+
+    /// Readable when there is something to take.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Takes one datagram, if one is there.
+    pub(crate) fn take(&mut self) -> Result<Taken, Fault> {
+        let Some(frame) = self.socket.receive_bytes_now()? else { return Ok(Taken::Nothing) };
+        Ok(match self.words.add(&frame)? {
+            Some(word) => Taken::Word(word),
+            None => Taken::Part,
+        })
+    }
+}
