@@ -6,6 +6,8 @@ mod child;
 mod context;
 pub(crate) mod door;
 mod start;
+#[cfg(test)]
+mod tests;
 
 pub use builder::{Builder, Input, Output};
 pub use child::{Child, OutputTail};

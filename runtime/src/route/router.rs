@@ -4,7 +4,8 @@
 //! parent takes them, which it always does, because it in turn waits at most for its own parent.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Once, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::edge::Listener;
 use super::life::{Life, child};
@@ -53,8 +54,11 @@ pub(crate) fn set_post(post: Post) {
 
 /// Begins to pass on what the parent sends. Called before a worker's function, and harmless again.
 pub(crate) fn ready() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| worker::hear_packets(from_above));
+    // Not a `Once`: what waited is passed on in here, and may come by again.
+    static BEGUN: AtomicBool = AtomicBool::new(false);
+    if !BEGUN.swap(true, Ordering::Relaxed) {
+        worker::hear_packets(from_above);
+    }
 }
 
 /// Sends a packet on its way; it comes back if there is none. It may wait for the parent to take

@@ -10,6 +10,7 @@ use super::frames::{Progress, Reassembly};
 use super::region::Region;
 use super::ring::{CONTROL, Consumer, Producer, Shared};
 use super::variable::Variable;
+use super::word::{Incoming, Outgoing};
 
 /// A row of values.
 pub fn row(data: &[u8]) {
@@ -34,6 +35,22 @@ pub fn frames(data: &[u8]) {
             Err(_) => return,
         }
         assert!(into.len() <= LIMIT);
+    }
+}
+
+/// A stream of frames of words, each behind two bytes that say how long it is.
+pub fn words(data: &[u8]) {
+    let (mut incoming, mut rest) = (Incoming::new(1 << 16), data);
+    while let [low, high, after @ ..] = rest {
+        let len = usize::from(u16::from_le_bytes([*low, *high]));
+        let (frame, next) = after.split_at(after.len().min(len));
+        rest = next;
+        match incoming.add(frame) {
+            // What is read is written as it was, or shorter: numbers have longer forms.
+            Ok(Some(word)) => assert_eq!(Outgoing::new(&word).into_word(), Some(word)),
+            Ok(None) => {}
+            Err(_) => return,
+        }
     }
 }
 
@@ -81,14 +98,18 @@ pub fn ring(data: &[u8]) {
 mod tests {
     use std::path::Path;
 
+    use super::super::word::{Outgoing, Packet, Word};
+    use crate::id::{ProcessId, Right};
+
     type Target = (&'static str, fn(&[u8]));
 
     #[test]
     fn the_corpus_of_each_fuzz_target_comes_back() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/corpus");
-        let targets: [Target; 4] = [
+        let targets: [Target; 5] = [
             ("row", super::row),
             ("frames", super::frames),
+            ("words", super::words),
             ("variable", super::variable),
             ("ring", super::ring),
         ];
@@ -114,6 +135,26 @@ mod tests {
             data in proptest::collection::vec(proptest::num::u8::ANY, 0..400),
         ) {
             super::frames(&data);
+            super::words(&data);
+        }
+
+        #[test]
+        fn a_word_with_a_wrong_byte_never_panics(
+            len in 0_usize..300,
+            at in proptest::num::usize::ANY,
+            byte in proptest::num::u8::ANY,
+        ) {
+            let (to, asker) = (ProcessId::root().child(3), ProcessId::root());
+            let rights = vec![Right { number: 7, asker: asker.clone() }; 2];
+            let (answers, parcel) = (Some(9), vec![1; len]);
+            let packet = Packet { to, from: asker, rights, answers, parcel };
+            let mut frame = Outgoing::new(&Word::Packet(packet)).frame();
+            let at = at % frame.len();
+            frame[at] = byte;
+            let mut data = u16::try_from(frame.len()).unwrap().to_le_bytes().to_vec();
+            data.append(&mut frame);
+
+            super::words(&data);
         }
     }
 }

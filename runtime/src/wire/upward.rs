@@ -31,6 +31,12 @@ impl UpSender {
     pub(crate) fn send(&self, word: &Outgoing) -> Result<(), Fault> {
         Ok(frames::send(&self.0, WORD, word.len(), [word.bytes()].into_iter())?)
     }
+
+    /// Sends bytes that are no word, for tests.
+    #[cfg(test)]
+    pub(crate) fn send_rubbish(&self, bytes: &[u8]) {
+        self.0.send(bytes).expect("the parent lives");
+    }
 }
 
 /// The parent's end.

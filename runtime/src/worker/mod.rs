@@ -20,5 +20,7 @@ pub(crate) use context::worker;
 pub(crate) use control::{StopFlag, stop_flag};
 pub use takeover::init;
 pub(crate) use takeover::standing;
+#[cfg(test)]
+pub(crate) use words::up_rubbish;
 #[allow(unused_imports, reason = "actors use it, and follow")]
 pub(crate) use words::{Inlet, hear_local, hear_packets, up};

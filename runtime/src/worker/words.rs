@@ -31,6 +31,13 @@ pub(crate) fn up(word: &Word) -> Result<(), Fault> {
     sender.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).send(&word)
 }
 
+/// Sends bytes that are no word, for tests.
+#[cfg(test)]
+pub(crate) fn up_rubbish(bytes: &[u8]) {
+    let (sender, _) = UP.get().expect("a worker has a way up");
+    sender.lock().expect("no panic").send_rubbish(bytes);
+}
+
 /// Hears what the parent says to this process alone. What it said before waits for this.
 pub(crate) fn hear_local(handler: fn(Vec<u8>)) {
     LOCAL.open(handler);
