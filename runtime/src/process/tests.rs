@@ -34,8 +34,8 @@ enum Order {
     Hold,
     /// Answer whether this process is asked to stop.
     Stopping(#[serde(with = "crate::wire::bytes")] Vec<u8>),
-    /// Say so many words to the parent alone, and abort.
-    Babble(u32),
+    /// Say so many words to the parent alone, each so much longer than the last, and abort.
+    Babble(u32, usize),
     /// Kill the child with that number.
     KillChild(u64),
     /// Send these bytes up, which are no word.
@@ -93,8 +93,8 @@ fn node(_from: &mut LaneReceiver, _to: &mut LaneSender) {
             Order::Stopping(_) => {
                 answer(rights, &Answer::Stopping(worker::stop_flag().is_raised()));
             }
-            Order::Babble(count) => {
-                let word = |at: u32| Word::Local(vec![at as u8; at as usize * 150]);
+            Order::Babble(count, step) => {
+                let word = |at: u32| Word::Local(vec![at as u8; at as usize * step]);
                 (0..count).for_each(|at| worker::up(&word(at)).expect("the parent lives"));
                 std::process::abort()
             }
@@ -356,7 +356,7 @@ fn what_a_child_said_before_it_died_is_heard_before_its_end_and_that_before_lost
     let held = order(node.id(), &Order::Hold);
     node.0.life.edge().settle(held);
 
-    let number = order(node.id(), &Order::Babble(1000));
+    let number = order(node.id(), &Order::Babble(1000, 150));
     let reason = node.0.life.wait(Some(Instant::now() + LIMIT)).expect("it ends");
 
     let log = LOG.lock().expect("no panic");
@@ -364,6 +364,33 @@ fn what_a_child_said_before_it_died_is_heard_before_its_end_and_that_before_lost
     assert_eq!(log[..1000], said);
     assert_eq!(log[1000..], [format!("1 rights, {reason}"), "[]".to_owned()]);
     assert_eq!(heard(number), []);
+}
+
+#[test]
+fn what_a_child_sent_is_heard_although_it_died_before_anybody_looked() {
+    let (said, listened) = channel();
+    let said = Mutex::new(said);
+    let (tell, told) = channel();
+    let told = Mutex::new(told);
+    let node = Node(start(Listeners {
+        local: Some(Box::new(move |bytes| {
+            // Only the first one waits, for the child's end.
+            if let Ok(pid) = told.lock().expect("no panic").recv() {
+                let stat = format!("/proc/{pid}/stat");
+                while !std::fs::read_to_string(&stat).expect("nobody reaps it").contains(") Z") {
+                    std::thread::yield_now();
+                }
+            }
+            said.lock().expect("no panic").send(bytes.len()).expect("on");
+        })),
+        ended: None,
+    }));
+    tell.send(node.0.life.pid).map(|()| drop(tell)).expect("it listens");
+
+    order(node.id(), &Order::Babble(200, 1));
+    node.0.life.wait(Some(Instant::now() + LIMIT)).expect("it ends");
+
+    assert_eq!(listened.try_iter().collect::<Vec<usize>>(), (0..200).collect::<Vec<usize>>());
 }
 
 #[test]
