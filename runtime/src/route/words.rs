@@ -55,7 +55,7 @@ impl<'a> Words<'a> {
     }
 
     /// Takes what a child that has ended had still sent, and says what was wrong with it.
-    pub(super) fn drain(mut self) -> Option<String> {
+    pub(super) fn drain(&mut self) -> Option<String> {
         self.take(MOST_LEFT)
     }
 
