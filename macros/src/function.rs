@@ -1,9 +1,12 @@
 //! A function as the user wrote it, and what every attribute refuses of one.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt};
+use syn::parse::discouraged::Speculative;
 use syn::parse::{ParseStream, Parser};
-use syn::{Abi, Attribute, Error, GenericParam, Result, Safety, Signature, Token, Visibility};
+use syn::{
+    Abi, Attribute, Error, GenericParam, Generics, Result, Safety, Signature, Token, Visibility,
+};
 
 use crate::mistakes::Mistakes;
 
@@ -31,6 +34,20 @@ impl Function {
         Ok(Function { attributes, visibility, signature, body })
     }
 
+    /// Reads a function that more may follow; `None` if what comes next is no function.
+    pub(crate) fn read_next(input: ParseStream<'_>) -> Result<Option<Self>> {
+        let ahead = input.fork();
+        let attributes = ahead.call(Attribute::parse_outer)?;
+        let visibility = ahead.parse()?;
+        if only_function(&ahead.fork(), "process").is_err() {
+            return Ok(None);
+        }
+        let signature = ahead.parse()?;
+        let body = ahead.parse::<TokenTree>()?.into();
+        input.advance_to(&ahead);
+        Ok(Some(Function { attributes, visibility, signature, body }))
+    }
+
     /// Notes what makes it more, or less, than a function that safe code can call by its name.
     /// `kind` is what the messages call it, as in "a process function".
     pub(crate) fn check_callable(&self, kind: &str, mistakes: &mut Mistakes) {
@@ -45,30 +62,7 @@ impl Function {
         if let Some(abi) = abi {
             mistakes.at(abi, format!("{kind} is called by Rust code: remove `extern`"));
         }
-        for parameter in &generics.params {
-            let message = match parameter {
-                GenericParam::Lifetime(lifetime) => {
-                    let lifetime = &lifetime.lifetime;
-                    format!("{kind} cannot borrow: remove `{lifetime}` and use owned types")
-                }
-                GenericParam::Type(ty) => {
-                    let ident = &ty.ident;
-                    format!(
-                        "{kind} cannot be generic: write the type it is used with for `{ident}`"
-                    )
-                }
-                GenericParam::Const(value) => {
-                    let ident = &value.ident;
-                    format!(
-                        "{kind} cannot be generic: write the value it is used with for `{ident}`"
-                    )
-                }
-            };
-            mistakes.at(parameter, message);
-        }
-        if let Some(clause) = &generics.where_clause {
-            mistakes.at(clause, format!("{kind} cannot be generic: remove the `where` clause"));
-        }
+        refuse_generics(generics, kind, mistakes);
         if self.body.to_string() == ";" {
             mistakes.at(&self.body, format!("{kind} needs a body"));
         }
@@ -77,11 +71,46 @@ impl Function {
         }
     }
 
+    /// Notes what makes it depend on the machine.
+    pub(crate) fn check_runs_anywhere(&self, kind: &str, mistakes: &mut Mistakes) {
+        for attribute in &self.attributes {
+            if attribute.path().is_ident("target_feature") {
+                let message = "is called on any machine: remove this, and call the function that \
+                               has it in the body";
+                mistakes.at(attribute, format!("{kind} {message}"));
+            }
+        }
+    }
+
     /// Notes each parameter of a function that is called with none.
     pub(crate) fn check_no_parameters(&self, kind: &str, mistakes: &mut Mistakes) {
         for parameter in &self.signature.inputs {
             mistakes.at(parameter, format!("{kind} is called without arguments: remove this"));
         }
+    }
+}
+
+/// Notes each parameter that would make many of one.
+pub(crate) fn refuse_generics(generics: &Generics, kind: &str, mistakes: &mut Mistakes) {
+    for parameter in &generics.params {
+        let message = match parameter {
+            GenericParam::Lifetime(lifetime) => {
+                let lifetime = &lifetime.lifetime;
+                format!("{kind} cannot borrow: remove `{lifetime}` and use owned types")
+            }
+            GenericParam::Type(ty) => {
+                let ident = &ty.ident;
+                format!("{kind} cannot be generic: write the type it is used with for `{ident}`")
+            }
+            GenericParam::Const(value) => {
+                let ident = &value.ident;
+                format!("{kind} cannot be generic: write the value it is used with for `{ident}`")
+            }
+        };
+        mistakes.at(parameter, message);
+    }
+    if let Some(clause) = &generics.where_clause {
+        mistakes.at(clause, format!("{kind} cannot be generic: remove the `where` clause"));
     }
 }
 
@@ -106,8 +135,8 @@ fn only_function(ahead: ParseStream<'_>, attribute: &str) -> Result<()> {
         return Ok(());
     }
     let mut message = format!("`#[{attribute}]` goes on a function");
-    if ahead.peek(Token![impl]) && attribute == "process" {
-        message += "; on an `impl` block it comes with a later version";
+    if attribute == "process" {
+        message += ", or on the `impl` block of a struct";
     }
     Err(Error::new(ahead.span(), message))
 }

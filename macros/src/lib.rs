@@ -11,19 +11,29 @@
 //! then hands back is the errors beside the item as it was written, so that its callers do not
 //! fail as well.
 
+mod actor;
 mod attributes;
+mod crossing;
+mod deadline;
 mod entry;
 mod function;
 mod mistakes;
 mod options;
+mod own;
+mod parameter;
 mod process;
 mod setup;
+mod tokens;
+mod undecided;
 
 use proc_macro::TokenStream;
 
 use crate::mistakes::or_errors;
 
-/// Makes a function one that can be run in a process of its own.
+/// Makes a function one that can be run in a process of its own, or an actor of a function or a
+/// struct.
+///
+/// # Functions
 ///
 /// The function itself stays as it is written: `square(9)` still is a plain call in this process.
 /// Beside it comes a type of the same name, which has no values, but
@@ -37,6 +47,39 @@ use crate::mistakes::or_errors;
 /// `spawn` and `call` take the function's own parameters. Where one value stands for them, as in
 /// `square::builder().spawn(input)`, it is `()` for no parameters, the parameter itself for one,
 /// and the tuple of them for more.
+///
+/// # Functions with a mailbox
+///
+/// A parameter of type `Mailbox<M>` makes an actor of the function: it takes messages of type `M`
+/// until it returns. The mailbox may stand anywhere among the parameters and is none of the
+/// arguments. What is called otherwise is marked: `#[mailbox] inbox: Inbox`. The function can still
+/// be called, with a mailbox that is made for it.
+///
+/// - `counter::spawn(10)` starts the process and returns an `Actor<M, T>`, which owns it;
+/// - `counter::builder()` starts it with a name, an environment, limits and the like;
+/// - `counter::spec(10)` is how a supervisor starts it, again and again;
+/// - the type implements `ActorProcess`.
+///
+/// # Structs
+///
+/// On an `impl` block, every method with `&self` or `&mut self` becomes a message: `counter.add(5)`
+/// of the handle has the actor run `add(5)`, and waits for what it returns. The block stays as it
+/// is, so a value of the struct can be used here as well.
+///
+/// - The constructor is the one function without `self` that returns `Self` or `Result<Self, E>`.
+///   Its parameters are the arguments; the text of an `Err` is why the actor failed to start.
+/// - A method marked `#[stop]`, with `&mut self` or `self`, is no message: it is called in the end,
+///   when the actor was asked to stop or has been drained.
+/// - What only the actor itself uses, or cannot cross, goes into another `impl` block.
+///
+/// Beside the block come `Counter::spawn`, `Counter::builder` and `Counter::spec`, of which the
+/// last two are left out where the block has something of that name, and
+///
+/// - `CounterHandle`, also called `procession::Handle<Counter>`, which owns the process and has the
+///   methods. `counter.tell().add(5)` does not wait, and `counter.within(limit).add(5)` waits so
+///   long. All that can be done to an `Actor` it does by `Deref`, unless a method has that name.
+/// - `CounterAddress`, which `counter.address()` returns: it has the same methods, and goes in
+///   messages, arguments and results.
 ///
 /// # What can cross
 ///
@@ -56,7 +99,9 @@ use crate::mistakes::or_errors;
 ///   name is also that of a module or crate that is in scope, as in
 ///   `mod resize; use resize::resize;`.
 ///   Without it, a link in rustdoc says which of the two it means: ``[`square()`]`` the function,
-///   ``[`enum@square`]`` the type.
+///   ``[`enum@square`]`` the type. For a struct it names the handle; the address is called like it.
+/// - `deadline = "2s"` is how long an actor may take for one message (`ms`, `s` or `m`). An actor
+///   that takes longer is killed, and started again where somebody looks after that.
 /// - `crate = path::to::procession` is where the expansion finds the runtime, for macros that
 ///   re-export it.
 #[proc_macro_attribute]

@@ -6,6 +6,8 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Error, Result};
 
+use crate::own::without_own;
+
 /// The mistakes found so far.
 #[derive(Default)]
 pub(crate) struct Mistakes {
@@ -46,6 +48,7 @@ pub(crate) fn or_errors(
     let item = TokenStream::from(item);
     let expanded = expand(arguments.into(), item.clone()).unwrap_or_else(|errors| {
         let errors = errors.to_compile_error();
+        let item = without_own(item);
         quote!(#errors #item)
     });
     expanded.into()

@@ -3,8 +3,9 @@
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Error, Ident, Path, Result, Token, parse_quote};
+use syn::{Error, Ident, LitStr, Path, Result, Token, parse_quote};
 
+use crate::deadline::Deadline;
 use crate::mistakes::Mistakes;
 
 /// An option that an attribute may know.
@@ -14,6 +15,8 @@ pub(crate) enum Known {
     Crate,
     /// `handle = Name`
     Handle,
+    /// `deadline = "2s"`
+    Deadline,
 }
 
 /// The options of one attribute, with what holds where nothing is said.
@@ -22,6 +25,16 @@ pub(crate) struct Options {
     pub(crate) runtime: Path,
     /// How the type is called that stands for the function, if not like the function.
     pub(crate) handle: Option<Ident>,
+    /// How long an actor may take for one message, if that is limited.
+    pub(crate) deadline: Option<Deadline>,
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Given {
+    runtime: Option<Path>,
+    handle: Option<Ident>,
+    deadline: Option<Deadline>,
 }
 
 impl Options {
@@ -32,37 +45,36 @@ impl Options {
 
     fn read(input: ParseStream<'_>, known: &[Known]) -> Result<Self> {
         let mut mistakes = Mistakes::default();
-        let mut runtime = None;
-        let mut handle = None;
+        let mut given = Given::default();
         while !input.is_empty() {
-            let option = Options::read_one(input, known, &mut runtime, &mut handle);
+            let option = given.read_one(input, known);
             if mistakes.unless(option).is_none() {
                 skip_to_comma(input);
             }
             input.parse::<Option<Token![,]>>()?;
         }
         mistakes.finish()?;
-        Ok(Options { runtime: runtime.unwrap_or_else(|| parse_quote!(::procession)), handle })
+        let Given { runtime, handle, deadline } = given;
+        let runtime = runtime.unwrap_or_else(|| parse_quote!(::procession));
+        Ok(Options { runtime, handle, deadline })
     }
+}
 
-    fn read_one(
-        input: ParseStream<'_>,
-        known: &[Known],
-        runtime: &mut Option<Path>,
-        handle: &mut Option<Ident>,
-    ) -> Result<()> {
+impl Given {
+    fn read_one(&mut self, input: ParseStream<'_>, known: &[Known]) -> Result<()> {
         let unknown = |span| {
-            let list: Vec<_> = known.iter().map(|option| option.example()).collect();
-            let list = list.join("` and `");
-            Error::new(span, format!("unknown option; there is `{list}`"))
+            let examples = known.iter().map(|option| format!("`{}`", option.example()));
+            let list = and(&examples.collect::<Vec<_>>());
+            Error::new(span, format!("unknown option; there is {list}"))
         };
         let span = input.span();
         let key = input.call(Ident::parse_any).map_err(|_| unknown(span))?;
         let found = known.iter().find(|option| key == option.key());
         let option = found.ok_or_else(|| unknown(span))?;
         let again = match option {
-            Known::Crate => runtime.is_some(),
-            Known::Handle => handle.is_some(),
+            Known::Crate => self.runtime.is_some(),
+            Known::Handle => self.handle.is_some(),
+            Known::Deadline => self.deadline.is_some(),
         };
         if again {
             let message = format!("`{key}` is given twice; remove one");
@@ -75,8 +87,16 @@ impl Options {
         };
         input.parse::<Token![=]>().map_err(expected)?;
         match option {
-            Known::Crate => *runtime = Some(input.call(Path::parse_mod_style).map_err(expected)?),
-            Known::Handle => *handle = Some(input.parse().map_err(expected)?),
+            Known::Crate => {
+                self.runtime = Some(input.call(Path::parse_mod_style).map_err(expected)?);
+            }
+            Known::Handle => self.handle = Some(input.parse().map_err(expected)?),
+            Known::Deadline => {
+                if !input.peek(LitStr) {
+                    return Err(expected(input.error("")));
+                }
+                self.deadline = Some(Deadline::parse(input, key.span())?);
+            }
         }
         if input.is_empty() || input.peek(Token![,]) {
             return Ok(());
@@ -90,6 +110,7 @@ impl Known {
         match self {
             Known::Crate => "crate",
             Known::Handle => "handle",
+            Known::Deadline => "deadline",
         }
     }
 
@@ -97,7 +118,17 @@ impl Known {
         match self {
             Known::Crate => "crate = path::to::procession",
             Known::Handle => "handle = Name",
+            Known::Deadline => "deadline = \"2s\"",
         }
+    }
+}
+
+/// The parts of a list, as a person says them.
+fn and(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 
@@ -117,10 +148,10 @@ mod tests {
 
     use super::*;
 
-    const ALL: &[Known] = &[Known::Crate, Known::Handle];
+    const ALL: &[Known] = &[Known::Crate, Known::Handle, Known::Deadline];
 
     fn parsed(arguments: TokenStream) -> (String, Option<String>) {
-        let Options { runtime, handle } = Options::parse(arguments, ALL).unwrap();
+        let Options { runtime, handle, .. } = Options::parse(arguments, ALL).unwrap();
         (runtime.into_token_stream().to_string(), handle.map(|handle| handle.to_string()))
     }
 
@@ -143,6 +174,14 @@ mod tests {
     }
 
     #[test]
+    fn a_deadline_is_read() {
+        let options = Options::parse(quote!(deadline = "2s"), ALL).unwrap();
+
+        let expected = quote!(::core::time::Duration::from_millis(2000u64));
+        assert_eq!(options.deadline.unwrap().expand().to_string(), expected.to_string());
+    }
+
+    #[test]
     fn an_attribute_knows_only_its_own_options() {
         let said = said(quote!(handle = Name), &[Known::Crate]);
 
@@ -151,14 +190,20 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_said_and_none_twice() {
-        let said = said(quote!(name = "x", 3, handle, crate = a b, handle = A, handle = B), ALL);
+        let said = said(
+            quote!(name = "x", 3, handle, crate = a b, handle = A, handle = B, deadline = 2),
+            ALL,
+        );
 
+        let unknown = "unknown option; there is `crate = path::to::procession`, `handle = Name` \
+                       and `deadline = \"2s\"`";
         let expected = [
-            "unknown option; there is `crate = path::to::procession` and `handle = Name`",
-            "unknown option; there is `crate = path::to::procession` and `handle = Name`",
+            unknown,
+            unknown,
             "expected `handle = Name`",
             "expected `,`",
             "`handle` is given twice; remove one",
+            "expected `deadline = \"2s\"`",
         ];
         assert_eq!(said, expected);
     }

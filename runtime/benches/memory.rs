@@ -1,4 +1,4 @@
-//! What an idle child holds, and what it burns.
+//! What an idle child holds, an actor or not, and what it burns.
 //!
 //! The floor is the same binary, started by `Command`, that answers and then sleeps in its
 //! constructor. Memory is the proportional set size: a page that several processes map is shared
@@ -16,11 +16,19 @@ use std::time::Duration;
 
 use measure::{Bench, Goal, Row};
 use procession::__private::door::Lane;
-use procession::process;
+use procession::{Actor, Mailbox, Reply, process};
 use reference::command;
 
 /// What a lane is called, and whether it is one of frames.
 const CARRIERS: [(&str, bool); 2] = [("procession, ring", false), ("procession, frames", true)];
+
+/// What an actor is called, and whether it is untrusted.
+const ACTORS: [(&str, bool); 2] = [("procession, actor", false), ("procession, untrusted", true)];
+
+#[process]
+fn echo(mailbox: Mailbox<(u64, Reply<u64>)>) {
+    mailbox.for_each(|(n, reply)| reply.send(n));
+}
 
 #[process]
 fn sleep() {
@@ -32,8 +40,10 @@ fn sleep() {
 fn main() {
     let bench = Bench::from_args();
     idle(&bench);
+    idle_actor(&bench);
     kept(&bench);
     burnt(&bench);
+    burnt_by_actor(&bench);
 }
 
 fn idle(bench: &Bench) {
@@ -52,6 +62,33 @@ fn idle(bench: &Bench) {
         let child = sleep::spawn().expect("starts");
         [settled_pss(child.pid())]
     });
+    group.run();
+}
+
+/// What an actor holds that has nothing to do any more, beside children that never had. Only one of
+/// them lives at a time, so they take turns within a round.
+fn idle_actor(bench: &Bench) {
+    let rows = [
+        Row::new("memory (PSS) of an idle actor beyond an idle child", "KiB"),
+        Row::new("memory (PSS) of an idle actor beyond Command, sleeping", "KiB"),
+    ];
+    let Some(mut group) = bench.group(5, rows) else {
+        return;
+    };
+    for (name, untrusted) in ACTORS {
+        group.variant(name, [Goal::Within(128.0), Goal::None], move || {
+            let mut bare = command::start(7, Stdio::inherit(), true);
+            assert_eq!(bare.value(), 8);
+            let floor = settled_pss(bare.process.id());
+            bare.join();
+            let child = settled_pss(sleep::spawn().expect("starts").pid());
+            let actor = actor(untrusted);
+            ask(&actor);
+            thread::sleep(Duration::from_secs(1));
+            let held = settled_pss(actor.pid());
+            [held - child, held - floor]
+        });
+    }
     group.run();
 }
 
@@ -92,6 +129,40 @@ fn burnt(bench: &Bench) {
         });
     }
     group.run();
+}
+
+/// What an actor burns when nobody asks it any more.
+fn burnt_by_actor(bench: &Bench) {
+    let row = Row::new("CPU of an actor that is idle for 10 s", "ms");
+    let Some(mut group) = bench.group(1, [row]) else {
+        return;
+    };
+    let idle = Duration::from_millis(bench.batch(10_000) as u64);
+    for (name, untrusted) in ACTORS {
+        // A clock tick is 10 ms.
+        group.variant(name, [Goal::Within(10.0)], move || {
+            let actor = actor(untrusted);
+            ask(&actor);
+            let busy = cpu_time(actor.pid());
+            assert!(!busy.is_zero(), "it has answered");
+            thread::sleep(idle);
+            [(cpu_time(actor.pid()) - busy).as_secs_f64() * 1e3]
+        });
+    }
+    group.run();
+}
+
+fn actor(untrusted: bool) -> Actor<(u64, Reply<u64>)> {
+    let builder = echo::builder();
+    let builder = if untrusted { builder.untrusted() } else { builder };
+    builder.spawn(()).expect("starts")
+}
+
+/// A hundred thousand messages to it, and as many answers.
+fn ask(actor: &Actor<(u64, Reply<u64>)>) {
+    for n in 0..100_000 {
+        assert_eq!(actor.ask(|reply| (n, reply)).expect("it lives"), n);
+    }
 }
 
 /// A hundred thousand messages, as many each way: both lanes are walked through.

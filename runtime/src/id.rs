@@ -1,8 +1,11 @@
 //! Who a process is.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A process's place in the tree of processes: `/` is the program that a person started, `/3` the
 /// third process that it started, `/3/1` the first one of that.
@@ -27,25 +30,34 @@ use serde::{Deserialize, Serialize};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ProcessId(String);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId(Arc<str>);
 
 impl ProcessId {
     pub(crate) fn root() -> Self {
-        ProcessId("/".to_owned())
+        ProcessId("/".into())
     }
 
     pub(crate) fn parse(path: &str) -> Self {
-        ProcessId(path.to_owned())
+        ProcessId(path.into())
+    }
+
+    /// The same as [`parse`](ProcessId::parse), for paths that come again and again.
+    fn known(path: &str) -> Self {
+        thread_local! {
+            static LAST: RefCell<Option<ProcessId>> = const { RefCell::new(None) };
+        }
+        LAST.with_borrow_mut(|last| match last {
+            Some(last) if *last.0 == *path => last.clone(),
+            _ => last.insert(Self::parse(path)).clone(),
+        })
     }
 
     pub(crate) fn child(&self, number: u64) -> Self {
         let parent = self.0.trim_end_matches('/');
-        ProcessId(format!("{parent}/{number}"))
+        ProcessId(format!("{parent}/{number}").into())
     }
 
-    #[allow(dead_code, reason = "actors use it, and follow")]
     /// Which child of `ancestor` this process is or descends from; `None` if it is not below it.
     pub(crate) fn step_below(&self, ancestor: &ProcessId) -> Option<u64> {
         let below = self.0.strip_prefix(ancestor.0.trim_end_matches('/'))?.strip_prefix('/')?;
@@ -63,13 +75,37 @@ impl ProcessId {
     }
 }
 
+/// As text.
+impl Serialize for ProcessId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ProcessId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Path;
+        impl Visitor<'_> for Path {
+            type Value = ProcessId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the path of a process")
+            }
+
+            fn visit_str<E: Error>(self, path: &str) -> Result<ProcessId, E> {
+                Ok(ProcessId::known(path))
+            }
+        }
+        deserializer.deserialize_str(Path)
+    }
+}
+
 impl fmt::Display for ProcessId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-#[allow(dead_code, reason = "actors use it, and follow")]
 /// The right to answer one ask. It can be used once, by whoever holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Right {
@@ -77,4 +113,24 @@ pub(crate) struct Right {
     pub(crate) number: u64,
     /// Who waits for the answer.
     pub(crate) asker: ProcessId,
+}
+
+/// What identifies a slot, where the messages of an actor wait, to everybody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Target {
+    /// Never used twice in a process.
+    pub(crate) number: u64,
+    /// Nobody guesses it.
+    pub(crate) key: u64,
+    /// Of the messages' type.
+    pub(crate) fingerprint: u64,
+}
+
+/// Where a slot is: in which process of which tree.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// The number that all processes of one run of the program share.
+    pub(crate) tree: u64,
+    pub(crate) owner: ProcessId,
+    pub(crate) target: Target,
 }

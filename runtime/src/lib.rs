@@ -26,28 +26,45 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod actor;
 mod error;
 mod id;
 mod launch;
 mod outcome;
+mod policy;
 mod process;
 mod registry;
 mod route;
+mod supervise;
 mod sys;
 mod wire;
 mod worker;
 
-pub use error::{DecodeError, EncodeError, Error, Failure, JoinError, SpawnError};
+pub use actor::{
+    Actor, ActorProcess, Address, Batch, ChildSpec, Context, DeadLetter, DeadLetters, Down, Handle,
+    InProcess, IntoChild, Mailbox, Mailed, Monitor, ProcessStruct, Reply, Spec, StructActor,
+    StructAddress, dead_letters, mailbox, monitor,
+};
+pub use error::{
+    AskError, DecodeError, EncodeError, Error, Failure, JoinError, Loss, RecvError,
+    RecvTimeoutError, SendError, SpawnError, SuperviseError, TryRecvError, Undelivered,
+};
 pub use id::ProcessId;
 pub use outcome::{ExitReason, PanicReport, Signal};
+pub use policy::Restart;
 pub use process::{
-    Builder, Child, Input, Output, OutputTail, Process, ProcessInfo, Stopping,
+    Builder, Called, Child, Input, JoinFuture, Output, OutputTail, Process, ProcessInfo, Stopping,
     available_parallelism, children, current, exit, parent, stopping, worker_exe,
+};
+pub use supervise::{
+    ChildState, ChildStatus, Status, Strategy, Supervisor, SupervisorBuilder, SupervisorEnd,
 };
 pub use wire::bytes;
 pub use worker::init;
 
-/// Makes a function one that can run in a process of its own.
+/// Makes a function one that can run in a process of its own, or an actor of a function or a struct.
+///
+/// # A function
 ///
 /// ```
 /// use procession::{Failure, process};
@@ -65,6 +82,77 @@ pub use worker::init;
 ///
 ///     assert!(count_words::call("no such file".into(), 3)?.is_err());
 ///     assert!(count_words("Cargo.toml".into(), 3).is_ok()); // here, as ever
+///     Ok(())
+/// }
+/// ```
+///
+/// # A function with a mailbox
+///
+/// ```
+/// use procession::{Mailbox, Reply, process};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// enum Count {
+///     Add(i64),
+///     Get(Reply<i64>),
+/// }
+///
+/// #[process]
+/// fn counter(start: i64, mailbox: Mailbox<Count>) {
+///     let mut total = start;
+///     for message in mailbox {
+///         match message {
+///             Count::Add(n) => total += n,
+///             Count::Get(reply) => reply.send(total),
+///         }
+///     }
+/// }
+///
+/// fn main() -> Result<(), procession::Error> {
+///     let counter = counter::spawn(10)?;
+///     counter.tell(Count::Add(5))?;
+///     assert_eq!(counter.ask(Count::Get)?, 15);
+///     Ok(())
+/// }
+/// ```
+///
+/// # A struct
+///
+/// ```
+/// use procession::process;
+///
+/// struct Counter {
+///     total: i64,
+/// }
+///
+/// #[process(deadline = "2s")]
+/// impl Counter {
+///     fn new(start: i64) -> Result<Self, String> {
+///         if start < 0 { Err(format!("{start} is below zero")) } else { Ok(Counter { total: start }) }
+///     }
+///
+///     fn add(&mut self, n: i64) -> i64 {
+///         self.total += n;
+///         self.total
+///     }
+///
+///     #[stop]
+///     fn report(self) {
+///         println!("counted to {}", self.total);
+///     }
+/// }
+///
+/// struct App {
+///     hits: procession::Handle<Counter>,
+/// }
+///
+/// fn main() -> Result<(), procession::Error> {
+///     let app = App { hits: Counter::spawn(10)? };
+///     assert_eq!(app.hits.add(5)?, 15);
+///     app.hits.tell().add(5)?; // does not wait
+///     let anywhere: CounterAddress = app.hits.address();
+///     assert_eq!(anywhere.add(1)?, 21);
 ///     Ok(())
 /// }
 /// ```

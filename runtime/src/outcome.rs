@@ -164,44 +164,54 @@ impl fmt::Display for Signal {
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PanicReport {
+pub struct PanicReport(Box<Report>);
+
+/// What a report says. Boxed, so that every error that may have one stays small.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Report {
     pub(crate) message: String,
     pub(crate) location: Option<String>,
     pub(crate) thread: Option<String>,
     pub(crate) backtrace: Option<String>,
 }
 
+impl From<Report> for PanicReport {
+    fn from(report: Report) -> Self {
+        PanicReport(Box::new(report))
+    }
+}
+
 impl PanicReport {
     /// What it panicked with, where that is text; otherwise a remark that it is not.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// Where in the source, as `file:line:column`.
     pub fn location(&self) -> Option<&str> {
-        self.location.as_deref()
+        self.0.location.as_deref()
     }
 
     /// The name of the thread; `main` is the one that runs the function.
     pub fn thread(&self) -> Option<&str> {
-        self.thread.as_deref()
+        self.0.thread.as_deref()
     }
 
     /// The stack, if `RUST_BACKTRACE` was set in the process.
     pub fn backtrace(&self) -> Option<&str> {
-        self.backtrace.as_deref()
+        self.0.backtrace.as_deref()
     }
 }
 
 impl fmt::Display for PanicReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(location) = &self.location {
+        if let Some(location) = self.location() {
             write!(f, "at {location}")?;
         }
-        if let Some(thread) = self.thread.as_deref().filter(|&thread| thread != "main") {
+        if let Some(thread) = self.thread().filter(|&thread| thread != "main") {
             write!(f, " on thread `{thread}`")?;
         }
-        write!(f, ": {}", self.message)
+        write!(f, ": {}", self.message())
     }
 }
 
@@ -341,7 +351,7 @@ impl PanicReport {
     /// For a panic whose report did not arrive.
     fn unknown() -> Self {
         let message = "its report did not arrive".to_owned();
-        PanicReport { message, location: None, thread: None, backtrace: None }
+        Report { message, location: None, thread: None, backtrace: None }.into()
     }
 }
 
@@ -387,7 +397,7 @@ mod tests {
 
     fn report() -> PanicReport {
         let message = "oh".to_owned();
-        PanicReport { message, location: None, thread: None, backtrace: None }
+        Report { message, location: None, thread: None, backtrace: None }.into()
     }
 
     proptest! {

@@ -1,9 +1,14 @@
 //! What the attributes expand to. Nothing here is for people: it may change in any release.
 
 pub use linkme;
+pub use serde;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use crate::actor::{
+    AnyMailbox, Message, Methods, StructActor, StructAddress, Unfit, actor_entry_of,
+    constructor_failed, message, parts,
+};
 pub use crate::error::{DecodeError, EncodeError};
 pub use crate::process::entry_of;
 pub use crate::registry::{ENTRIES, Entry, SETUPS};

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use procession::{Builder, Child, ExitReason, JoinError, Process};
 
 pub use leftovers::{assert_no_children_left, check_at_exit};
-pub use look::{Seen, children_of, descriptors, is_gone, marked, state_of, threads_of};
+pub use look::{Seen, children_of, descriptors, is_gone, marked, resident, state_of, threads_of};
 pub use program::{Place, Running, again, as_program, succeeds};
 
 /// How long the tests wait for what should take milliseconds, on a machine that is busy.

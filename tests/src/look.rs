@@ -69,3 +69,11 @@ pub fn descriptors(pid: u32) -> BTreeMap<u32, PathBuf> {
     // What was open only for looking is gone by now.
     numbers.into_iter().filter_map(target).collect()
 }
+
+/// How much memory this process has of its own, in bytes.
+pub fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("there is a /proc");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.expect("the kernel says how much is resident") << 10
+}

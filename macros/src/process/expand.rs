@@ -2,18 +2,24 @@
 //! like what the user gets.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
+use syn::Ident;
 use syn::spanned::Spanned;
-use syn::{Ident, Type};
 
-use super::model::{Parameter, Process, unnamed};
+use super::methods::methods;
+use super::model::{Mailed, Process};
+use crate::own::without_own;
+use crate::tokens::{
+    self, Arguments, actor_items, allow_deprecated, crossing, entry, input, private, written_at,
+};
 
 /// Expands to the untouched function plus an empty enum of the same name.
 ///
 /// A function lives in the value namespace and an enum in the type namespace, so `square(9)` still
 /// calls here, `square::spawn(9)` calls in a child, and `pool.map::<square>(numbers)` can name the
 /// process as a type.
-pub(super) fn expand(process: &Process, function: &TokenStream) -> TokenStream {
+pub(super) fn expand(process: &Process, function: TokenStream) -> TokenStream {
+    let function = without_own(function);
     let handle = handle(process);
     let implementation = implementation(process);
     let methods = methods(process);
@@ -40,174 +46,96 @@ fn handle(process: &Process) -> TokenStream {
 }
 
 fn implementation(process: &Process) -> TokenStream {
-    let Process { runtime, copied, ident, handle, parameters, .. } = process;
-    let private = quote!(#runtime::__private);
+    let Process { runtime, copied, handle, parameters, .. } = process;
+    let private = private(runtime);
     let cfgs = &copied.cfgs;
-    let allow = allow_deprecated(process);
+    let allow = allow_deprecated(copied);
     // Types that are less visible than the function are an error at what is spanned here.
-    let input = input(process, |parameter| &parameter.ty);
+    let input = input(parameters, |parameter| &parameter.ty);
     let input = quote_spanned!(written_at(process.inputs)=> type Input = #input;);
     let output = &process.output;
     let output = quote_spanned!(written_at(output.span())=> type Output = #output;);
-    let names: Vec<_> = (0..parameters.len()).map(unnamed).collect();
-    let arguments: Vec<_> =
-        parameters.iter().map(|parameter| crossing(&private, "argument", &parameter.ty)).collect();
-    let returned = crossing(&private, "returned", &process.output);
-    let all = match names.as_slice() {
-        [only] => quote!(#only),
-        names => quote!((#(#names),*)),
-    };
+    let arguments = Arguments::of(parameters, &private);
+    let encode = &arguments.encode;
+    let outputs = tokens::output(&process.output, &private);
+    let sort = Sort::of(process, &private, &arguments);
+    let Sort { name, entry_of, items, run } = &sort;
+    let entry = entry(&private, entry_of, &quote!(#handle));
 
     quote! {
         #(#cfgs)*
         #allow
         #[automatically_derived]
-        impl #runtime::Process for #handle {
+        impl #runtime::#name for #handle {
             #input
             #output
+            #items
+            #entry
+            #encode
+            #run
+            #outputs
+        }
+    }
+}
 
-            fn entry() -> &'static #private::Entry {
-                #[#private::linkme::distributed_slice(#private::ENTRIES)]
-                #[linkme(crate = #private::linkme)]
-                static ENTRY: #private::Entry = #private::entry_of::<#handle>();
-                &ENTRY
-            }
+/// What functions and actors have different.
+struct Sort {
+    /// The trait.
+    name: Ident,
+    /// What makes the entry.
+    entry_of: &'static str,
+    /// What the trait has besides.
+    items: TokenStream,
+    run: TokenStream,
+}
 
-            fn encode<'a>(
-                #all: &'a Self::Input,
-                _row: &mut #private::Encoder<'a>,
-            ) -> ::core::result::Result<(), #private::EncodeError> {
-                #((#arguments.encode)(#names, _row)?;)*
-                ::core::result::Result::Ok(())
-            }
+impl Sort {
+    fn of(process: &Process, private: &TokenStream, arguments: &Arguments) -> Self {
+        match &process.mailed {
+            None => Sort::function(process, private, arguments),
+            Some(mailed) => Sort::actor(process, mailed, private, arguments),
+        }
+    }
 
+    fn function(process: &Process, private: &TokenStream, arguments: &Arguments) -> Self {
+        let ident = &process.ident;
+        let Arguments { decode, names, .. } = arguments;
+        let run = quote! {
             fn run(
                 _row: &mut #private::Decoder<'_>,
             ) -> ::core::result::Result<Self::Output, #private::DecodeError> {
-                #(let #names = (#arguments.decode)(_row)?;)*
+                #decode
                 ::core::result::Result::Ok(#ident(#(#names),*))
             }
-
-            fn encode_output<'a>(
-                output: &'a Self::Output,
-                row: &mut #private::Encoder<'a>,
-            ) -> ::core::result::Result<(), #private::EncodeError> {
-                (#returned.encode)(output, row)
-            }
-
-            fn decode_output(
-                row: &mut #private::Decoder<'_>,
-            ) -> ::core::result::Result<Self::Output, #private::DecodeError> {
-                (#returned.decode)(row)
-            }
-        }
+        };
+        let name = Ident::new("Process", Span::call_site());
+        Sort { name, entry_of: "entry_of", items: TokenStream::new(), run }
     }
-}
 
-fn methods(process: &Process) -> TokenStream {
-    let Process { runtime, copied, visibility, ident, handle, parameters, output, .. } = process;
-    let (cfgs, docs) = (&copied.cfgs, &copied.docs);
-    let allow = allow_deprecated(process);
-    let names: Vec<_> = parameters.iter().map(|parameter| &parameter.name).collect();
-    let types: Vec<_> = parameters.iter().map(|parameter| &parameter.ty).collect();
-    let input = input(process, |parameter| &parameter.name);
-    // An error in a call shows where the called thing is written: let that be the function's name.
-    let [spawn, call, builder] =
-        ["spawn", "call", "builder"].map(|name| Ident::new(name, written_at(ident.span())));
-    let about_spawn = format!(" Starts `{ident}` in a process of its own, and returns at once.");
-    let about_call =
-        format!(" Runs `{ident}` in a process of its own, and waits for what it returns.");
-    let about_builder = format!(" Starts `{ident}` with a name, limits and the like.");
-
-    quote! {
-        #(#cfgs)*
-        #allow
-        #[allow(
-            dead_code,
-            unreachable_pub,
-            clippy::too_many_arguments,
-            clippy::used_underscore_binding,
-            reason = "not everyone starts it in every way"
-        )]
-        impl #handle {
-            #[doc = #about_spawn]
-            #[doc = ""]
-            #(#docs)*
-            #[doc = ""]
-            #[doc = " # Errors"]
-            #[doc = ""]
-            #[doc = " If the process cannot be started, or an argument cannot be encoded."]
-            #visibility fn #spawn(
-                #(#names: #types),*
-            ) -> ::core::result::Result<#runtime::Child<#output>, #runtime::SpawnError> {
-                #runtime::Builder::<Self>::new().spawn(#input)
+    fn actor(
+        process: &Process,
+        mailed: &Mailed,
+        private: &TokenStream,
+        arguments: &Arguments,
+    ) -> Self {
+        let Process { runtime, ident, .. } = process;
+        let Arguments { decode, names, .. } = arguments;
+        let items = actor_items(&mailed.message, mailed.deadline.as_ref());
+        let message = crossing(private, "message", &mailed.named);
+        let (before, after) = names.split_at(mailed.place);
+        let run = quote! {
+            fn run(
+                _row: &mut #private::Decoder<'_>,
+                mailbox: #runtime::Mailbox<Self::Message>,
+            ) -> ::core::result::Result<Self::Output, #private::Unfit> {
+                const _: () = #message;
+                #decode
+                ::core::result::Result::Ok(#ident(#(#before,)* mailbox #(, #after)*))
             }
-
-            #[doc = #about_call]
-            #[doc = ""]
-            #(#docs)*
-            #[doc = ""]
-            #[doc = " # Errors"]
-            #[doc = ""]
-            #[doc = " If the process cannot be started, or ends without a result."]
-            #visibility fn #call(
-                #(#names: #types),*
-            ) -> ::core::result::Result<#output, #runtime::Error> {
-                let child = #runtime::Builder::<Self>::new().spawn(#input)?;
-                ::core::result::Result::Ok(child.join()?)
-            }
-
-            #[doc = #about_builder]
-            #[doc = ""]
-            #(#docs)*
-            #visibility fn #builder() -> #runtime::Builder<Self> {
-                #runtime::Builder::new()
-            }
-        }
+        };
+        let name = Ident::new("ActorProcess", Span::call_site());
+        Sort { name, entry_of: "actor_entry_of", items, run }
     }
-}
-
-/// How values of the type cross, which compiles only if they can.
-///
-/// It is asked for in the same words and at the same place, the user's own type tokens, wherever it
-/// is needed: the compiler says equal errors once.
-fn crossing(private: &TokenStream, way: &str, ty: &Type) -> TokenStream {
-    let span = written_at(ty.span());
-    let way = Ident::new(way, span);
-    let private = private.clone().into_iter().map(|mut token| {
-        token.set_span(span.resolved_at(token.span()));
-        token
-    });
-    let private = TokenStream::from_iter(private);
-    quote_spanned!(span=> #private::#way::<#ty>())
-}
-
-/// For tokens of ours that errors are to show as if they were the user's.
-fn written_at(span: Span) -> Span {
-    span.resolved_at(Span::call_site())
-}
-
-/// One thing that stands for all parameters: `()`, the only one, or the tuple of them.
-fn input<'a, T: ToTokens + 'a>(
-    process: &'a Process,
-    part: impl Fn(&'a Parameter) -> &'a T,
-) -> TokenStream {
-    match process.parameters.as_slice() {
-        [only] => {
-            let only = part(only);
-            quote!(#only)
-        }
-        parameters => {
-            let parts = parameters.iter().map(part);
-            quote!((#(#parts),*))
-        }
-    }
-}
-
-/// The user of a deprecated function is to be warned, what is generated for it is not.
-fn allow_deprecated(process: &Process) -> Option<TokenStream> {
-    let deprecated = !process.copied.deprecated.is_empty();
-    deprecated.then(|| quote!(#[allow(deprecated, reason = "it is about the users")]))
 }
 
 #[cfg(test)]
@@ -322,11 +250,64 @@ mod tests {
                 #[doc = ""]
                 #[cfg_attr(not(doctest), doc = r" Squares.")]
                 pub fn builder() -> ::procession::Builder<Self> {
-                    ::procession::Builder::new()
+                    ::procession::Builder::<Self>::new()
                 }
             }
         };
         assert_eq!(expanded, expected.to_string());
+    }
+
+    #[test]
+    fn a_function_with_a_mailbox_expands_to_an_actor() {
+        let expanded = expanded(
+            quote!(deadline = "2s"),
+            quote!(
+                fn counter(start: i64, #[mailbox] inbox: Mailbox<Count>, by: i64) {}
+            ),
+        );
+
+        let parts = [
+            quote!(
+                fn counter(start: i64, inbox: Mailbox<Count>, by: i64) {}
+            ),
+            quote!(impl ::procession::ActorProcess for counter),
+            quote! {
+                type Input = (i64, i64);
+                type Output = ();
+                type Message = Count;
+                const DEADLINE: ::core::option::Option<::core::time::Duration> =
+                    ::core::option::Option::Some(::core::time::Duration::from_millis(2000u64));
+            },
+            quote!(::procession::__private::actor_entry_of::<counter>()),
+            quote! {
+                fn run(
+                    _row: &mut ::procession::__private::Decoder<'_>,
+                    mailbox: ::procession::Mailbox<Self::Message>,
+                ) -> ::core::result::Result<Self::Output, ::procession::__private::Unfit> {
+                    const _: () = ::procession::__private::message::<Count>();
+                    let argument_0 = (::procession::__private::argument::<i64>().decode)(_row)?;
+                    let argument_1 = (::procession::__private::argument::<i64>().decode)(_row)?;
+                    ::core::result::Result::Ok(counter(argument_0, mailbox, argument_1))
+                }
+            },
+            quote! {
+                fn spawn(start: i64, by: i64) -> ::core::result::Result<
+                    ::procession::Actor<Count, ()>,
+                    ::procession::SpawnError
+                > {
+                    ::procession::Builder::<Self, ::procession::Mailed>::new().spawn((start, by))
+                }
+            },
+            quote! {
+                fn spec(start: i64, by: i64) -> ::procession::Spec<Self> {
+                    ::procession::Spec::new((start, by))
+                }
+            },
+        ];
+        for part in parts {
+            assert!(expanded.contains(&part.to_string()), "{expanded}\n\nlacks\n\n{part}");
+        }
+        assert!(!expanded.contains("fn call"));
     }
 
     #[test]

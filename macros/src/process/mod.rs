@@ -1,22 +1,30 @@
 //! `#[process]`: the function as it is, and a type of the same name that starts it elsewhere.
 
-mod crossing;
 mod expand;
+mod inbox;
+mod methods;
 mod model;
-mod undecided;
 
 use proc_macro2::TokenStream;
 use syn::Result;
 
 use self::expand::expand;
+pub(crate) use self::inbox::is_mailbox;
 use self::model::Process;
-use self::undecided::Undecided;
+use crate::actor;
 use crate::function::Function;
 use crate::options::{Known, Options};
+use crate::undecided::Undecided;
+
+/// The options of `#[process]`.
+pub(crate) const KNOWN: &[Known] = &[Known::Crate, Known::Handle, Known::Deadline];
 
 /// Expands `#[process(arguments)]` on `item`.
 pub(crate) fn process(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    let options = Options::parse(arguments.clone(), &[Known::Crate, Known::Handle]);
+    if actor::is_block(&item) {
+        return actor::process(arguments, item);
+    }
+    let options = Options::parse(arguments.clone(), KNOWN);
     let function = Function::parse(item.clone(), "process");
     if let Ok(options) = &options
         && let Ok(function) = &function
@@ -24,5 +32,5 @@ pub(crate) fn process(arguments: TokenStream, item: TokenStream) -> Result<Token
     {
         return Ok(undecided.decide(&options.runtime, &arguments));
     }
-    Process::new(options, function).map(|process| expand(&process, &item))
+    Process::new(options, function).map(|process| expand(&process, item))
 }

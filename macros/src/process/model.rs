@@ -1,14 +1,18 @@
 //! A function that is known to be one that can run in another process.
 
 use proc_macro2::Span;
-use quote::format_ident;
-use syn::{FnArg, Ident, Pat, PatType, Path, Result, ReturnType, Type, Visibility, parse_quote};
+use syn::{Error, FnArg, Ident, Path, Result, Type, Visibility};
 
-use super::crossing::{self, Way};
+use super::inbox::{Inbox, is_mailbox};
 use crate::attributes::Copied;
+use crate::crossing::output;
+use crate::deadline::Deadline;
 use crate::function::Function;
 use crate::mistakes::Mistakes;
 use crate::options::Options;
+use crate::parameter::Parameter;
+
+const KIND: &str = "a process function";
 
 /// All that the expansion says, ready to be written down.
 pub(super) struct Process {
@@ -21,14 +25,29 @@ pub(super) struct Process {
     pub(super) handle: Ident,
     /// Where the parameters are written.
     pub(super) inputs: Span,
+    /// What `spawn` takes.
     pub(super) parameters: Vec<Parameter>,
     pub(super) output: Type,
+    /// What makes an actor of it.
+    pub(super) mailed: Option<Mailed>,
 }
 
-/// One value that the function takes.
-pub(super) struct Parameter {
-    pub(super) name: Ident,
-    pub(super) ty: Type,
+/// A function that takes messages.
+pub(super) struct Mailed {
+    /// How many parameters are in front of the mailbox.
+    pub(super) place: usize,
+    /// The type of messages, where it is told.
+    pub(super) message: Type,
+    /// What it is called elsewhere.
+    pub(super) named: Type,
+    pub(super) deadline: Option<Deadline>,
+}
+
+/// What the signature says, once it is checked.
+struct Checked {
+    parameters: Vec<Parameter>,
+    inbox: Option<Inbox>,
+    output: Type,
 }
 
 impl Process {
@@ -37,94 +56,82 @@ impl Process {
         let mut mistakes = Mistakes::default();
         let options = mistakes.unless(options);
         let function = mistakes.unless(function);
-        let parts = function.as_ref().map(|function| check(function, &mut mistakes));
+        let checked = function.as_ref().map(|function| Checked::new(function, &mut mistakes));
+        if let (Some(options), Some(checked)) = (&options, &checked) {
+            checked.check_options(options, &mut mistakes);
+        }
         mistakes.finish()?;
 
-        let (Some(options), Some(function), Some((parameters, output))) =
-            (options, function, parts)
-        else {
+        let (Some(options), Some(function), Some(checked)) = (options, function, checked) else {
             unreachable!("what is missing was a mistake")
         };
+        let Options { runtime, handle, deadline } = options;
+        let Checked { parameters, inbox, output } = checked;
         let inputs = function.signature.paren_token.span.join();
         let ident = function.signature.ident;
+        let handle = handle.unwrap_or_else(|| ident.clone());
+        let mailed = inbox.map(|inbox| {
+            let (message, named) = inbox.messages(&runtime, &handle);
+            Mailed { place: inbox.place, message, named, deadline }
+        });
         Ok(Process {
-            runtime: options.runtime,
+            runtime,
             copied: Copied::of(&function.attributes),
             visibility: function.visibility,
-            handle: options.handle.unwrap_or_else(|| ident.clone()),
+            handle,
             ident,
             inputs,
             parameters,
             output,
+            mailed,
         })
     }
 }
 
-fn check(function: &Function, mistakes: &mut Mistakes) -> (Vec<Parameter>, Type) {
-    function.check_callable("a process function", mistakes);
-    let signature = &function.signature;
-    if let Some(asyncness) = signature.asyncness {
-        mistakes.at(
-            asyncness,
-            "a process function is not async: remove `async`, and start a runtime in the body",
-        );
-    }
-    for attribute in &function.attributes {
-        if attribute.path().is_ident("target_feature") {
-            let message = "a process function is called on any machine: remove this, and call \
-                           the function that has it in the body";
-            mistakes.at(attribute, message);
+impl Checked {
+    fn new(function: &Function, mistakes: &mut Mistakes) -> Self {
+        function.check_callable(KIND, mistakes);
+        function.check_runs_anywhere(KIND, mistakes);
+        let signature = &function.signature;
+        if let Some(asyncness) = signature.asyncness {
+            mistakes.at(
+                asyncness,
+                "a process function is not async: remove `async`, and start a runtime in the body",
+            );
         }
-    }
-    let inputs = signature.inputs.iter().enumerate();
-    let parameters =
-        inputs.filter_map(|(place, input)| Parameter::new(place, input, mistakes)).collect();
-    let output = match &signature.output {
-        ReturnType::Default => parse_quote!(()),
-        ReturnType::Type(_, ty) => {
-            crossing::check(ty, Way::Back, mistakes);
-            Type::clone(ty)
-        }
-    };
-    (parameters, output)
-}
-
-impl Parameter {
-    fn new(place: usize, input: &FnArg, mistakes: &mut Mistakes) -> Option<Self> {
-        match input {
-            FnArg::Receiver(receiver) => {
-                mistakes.at(
+        let mut parameters = Vec::new();
+        let mut inbox = None;
+        for (place, input) in signature.inputs.iter().enumerate() {
+            match input {
+                FnArg::Receiver(receiver) => mistakes.at(
                     receiver,
                     "a process function stands outside of `impl` blocks and has no `self`: take \
-                     the value as a parameter",
-                );
-                None
-            }
-            FnArg::Typed(PatType { pat, ty, .. }) => {
-                crossing::check(ty, Way::There, mistakes);
-                let name = name(place, pat, mistakes)?;
-                Some(Parameter { name, ty: Type::clone(ty) })
+                     the value as a parameter, or put `#[process]` on the whole `impl` block",
+                ),
+                FnArg::Typed(input) if !is_mailbox(input) => {
+                    parameters.extend(Parameter::new(place, input, mistakes));
+                }
+                FnArg::Typed(input) if inbox.is_none() => {
+                    inbox = Inbox::new(place, input, mistakes);
+                }
+                FnArg::Typed(input) => {
+                    mistakes.at(input, "an actor has one mailbox: remove this second one");
+                }
             }
         }
+        let output = output(&signature.output, mistakes);
+        Checked { parameters, inbox, output }
     }
-}
 
-/// What the parameter is called where `spawn` takes it.
-fn name(place: usize, pat: &Pat, mistakes: &mut Mistakes) -> Option<Ident> {
-    match pat {
-        Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => Some(pat.ident.clone()),
-        Pat::Wild(_) => Some(unnamed(place)),
-        _ => {
-            let message = "give the parameter a name, and take it apart in the body";
-            mistakes.at(pat, message);
-            None
+    fn check_options(&self, options: &Options, mistakes: &mut Mistakes) {
+        if let Some(deadline) = &options.deadline
+            && self.inbox.is_none()
+        {
+            let message = "a deadline is for the messages of an actor, which has a `Mailbox` \
+                           among its parameters; for a function there is `timeout` on its builder";
+            mistakes.add(Error::new(deadline.key, message));
         }
     }
-}
-
-/// A name for the parameter at `place` that no name of the user's can meet.
-pub(super) fn unnamed(place: usize) -> Ident {
-    format_ident!("argument_{place}", span = Span::mixed_site())
 }
 
 #[cfg(test)]
@@ -132,11 +139,11 @@ mod tests {
     use proc_macro2::TokenStream;
     use quote::{ToTokens, quote};
 
+    use super::super::KNOWN;
     use super::*;
-    use crate::options::Known;
 
     fn process(arguments: TokenStream, item: TokenStream) -> Result<Process> {
-        let options = Options::parse(arguments, &[Known::Crate, Known::Handle]);
+        let options = Options::parse(arguments, KNOWN);
         Process::new(options, Function::parse(item, "process"))
     }
 
@@ -197,5 +204,88 @@ mod tests {
         );
 
         assert_eq!(said.len(), 9, "{said:#?}");
+    }
+
+    #[test]
+    fn a_mailbox_is_recognised_and_no_part_of_the_input() {
+        for (item, place, message) in [
+            (
+                quote!(
+                    fn f(a: u8, mailbox: Mailbox<Count>, b: u8) {}
+                ),
+                1,
+                "Count",
+            ),
+            (
+                quote!(
+                    fn f(a: u8, b: u8, mut inbox: procession::Mailbox<Vec<u8>>) {}
+                ),
+                2,
+                "Vec<u8>",
+            ),
+            (
+                quote!(
+                    fn f(_: (Mailbox<()>), a: u8, b: u8) {}
+                ),
+                0,
+                "()",
+            ),
+            (
+                quote!(
+                    fn f(#[mailbox] i: Inbox, a: u8, b: u8) {}
+                ),
+                0,
+                "<Inboxas::procession::__private::AnyMailbox>::Message",
+            ),
+            (
+                quote!(
+                    fn f(#[mailbox] i: Mailbox<u8>, a: u8, b: u8) {}
+                ),
+                0,
+                "u8",
+            ),
+        ] {
+            let process = process(quote!(), item).unwrap();
+
+            let mailed = process.mailed.unwrap();
+            assert_eq!(mailed.place, place);
+            let said = mailed.message.to_token_stream().to_string().replace(' ', "");
+            assert_eq!(said, message);
+            assert_eq!(process.parameters.len(), 2);
+        }
+    }
+
+    #[test]
+    fn a_deadline_is_for_actors() {
+        let deadline = quote!(deadline = "2s");
+
+        let said = said(
+            deadline.clone(),
+            quote!(
+                fn f(mailboxes: Vec<Mailbox<u8>>) {}
+            ),
+        );
+        assert_eq!(said.len(), 1);
+        assert!(said[0].contains("`timeout`"), "{said:?}");
+        let process = process(
+            deadline,
+            quote!(
+                fn f(mailbox: Mailbox<u8>) {}
+            ),
+        )
+        .unwrap();
+        assert!(process.mailed.unwrap().deadline.is_some());
+    }
+
+    #[test]
+    fn mistakes_with_a_mailbox_are_said() {
+        let said = said(
+            quote!(deadline = "2h"),
+            quote!(
+                fn f(a: Mailbox<&str>, #[mailbox] b: u8, c: Mailbox<u8>, d: &mut Mailbox<u8>) {}
+            ),
+        );
+
+        assert_eq!(said.len(), 5, "{said:#?}");
     }
 }

@@ -40,6 +40,16 @@ impl Place {
         put("self", ours);
         put(&child.to_string(), theirs);
     }
+
+    /// Puts the calling thread where children are put.
+    pub(crate) fn put_thread(self) {
+        let theirs = match self {
+            Place::Anywhere => cores(),
+            Place::OneCore => &cores()[..1],
+            Place::TwoCores => cores().get(1..2).expect("the machine has two cores"),
+        };
+        sched_setaffinity(None, &set(theirs)).expect("our own threads may be moved");
+    }
 }
 
 /// The cores that this process was given.
@@ -52,11 +62,20 @@ fn cores() -> &'static [usize] {
 }
 
 fn put(process: &str, cores: &[usize]) {
-    let mut set = CpuSet::new();
-    cores.iter().for_each(|&core| set.set(core));
+    let set = set(cores);
     for thread in fs::read_dir(format!("/proc/{process}/task")).expect("the process lives") {
         let name = thread.expect("a directory can be read").file_name();
         let id = name.to_str().and_then(|id| id.parse().ok()).and_then(Pid::from_raw);
-        sched_setaffinity(id, &set).expect("our own threads may be moved");
+        match sched_setaffinity(id, &set) {
+            // A thread that ended meanwhile is nowhere.
+            Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+            Err(error) => panic!("our own threads may be moved: {error}"),
+        }
     }
+}
+
+fn set(cores: &[usize]) -> CpuSet {
+    let mut set = CpuSet::new();
+    cores.iter().for_each(|&core| set.set(core));
+    set
 }

@@ -3,12 +3,18 @@
 mod crossing;
 mod failure;
 mod join;
+mod receive;
+mod send;
 mod spawn;
+mod supervise;
 
 pub use crossing::{DecodeError, EncodeError};
 pub use failure::Failure;
 pub use join::JoinError;
+pub use receive::{RecvError, RecvTimeoutError, TryRecvError};
+pub use send::{AskError, Loss, SendError, Undelivered};
 pub use spawn::SpawnError;
+pub use supervise::SuperviseError;
 
 /// Any error of this crate, for functions that use several of its parts.
 ///
@@ -40,6 +46,18 @@ pub enum Error {
     #[error(transparent)]
     Join(#[from] JoinError),
 
+    /// A message was not sent.
+    #[error(transparent)]
+    Send(SendError),
+
+    /// An actor did not answer.
+    #[error(transparent)]
+    Ask(AskError),
+
+    /// A supervisor did not do what it was told.
+    #[error(transparent)]
+    Supervise(#[from] SuperviseError),
+
     /// The program was forked, and this is the copy: its processes belong to the original.
     #[error("this process is a fork, and the processes belong to the one it was forked from")]
     Forked,
@@ -58,4 +76,16 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl<M> From<SendError<M>> for Error {
+    fn from(error: SendError<M>) -> Self {
+        Error::Send(error.without_message())
+    }
+}
+
+impl<M> From<AskError<M>> for Error {
+    fn from(error: AskError<M>) -> Self {
+        Error::Ask(error.without_message())
+    }
 }

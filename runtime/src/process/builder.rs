@@ -122,17 +122,25 @@ pub enum Input {
 /// ```
 #[derive(Debug)]
 #[must_use = "a builder starts nothing until `spawn`"]
-pub struct Builder<P> {
-    settings: Settings,
+pub struct Builder<P, K = Called> {
+    pub(crate) settings: Settings,
+    pub(crate) kind: K,
     process: PhantomData<fn() -> P>,
 }
 
-impl<P: Process> Builder<P> {
+/// What there is to say of a function without a mailbox: nothing more.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Called;
+
+impl<P, K: Default> Builder<P, K> {
     #[doc(hidden)]
     pub fn new() -> Self {
-        Builder { settings: Settings::default(), process: PhantomData }
+        Builder { settings: Settings::default(), kind: K::default(), process: PhantomData }
     }
+}
 
+impl<P, K> Builder<P, K> {
     /// What the process is called in errors and in `ps`; the function's name unless told.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = Some(name.into());
@@ -210,8 +218,8 @@ impl<P: Process> Builder<P> {
         self
     }
 
-    /// The most bytes that its arguments may have together, and that its result may have; 1 GiB
-    /// unless told. More is an error on the side that sends.
+    /// The most bytes that its arguments may have together, that its result may have, and that one
+    /// message to or from an actor may have; 1 GiB unless told. More is an error on the side that sends.
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.settings.max_message = bytes;
         self
@@ -232,7 +240,9 @@ impl<P: Process> Builder<P> {
         self.settings.carrier = Carrier::Frames;
         self
     }
+}
 
+impl<P: Process> Builder<P> {
     /// Starts the process; returns when it exists. What goes wrong after that is told by the
     /// handle.
     ///
@@ -243,6 +253,8 @@ impl<P: Process> Builder<P> {
     /// If an argument cannot be encoded or is too large, or the system has no room for a process.
     /// Nothing is left of the attempt then.
     pub fn spawn(self, input: P::Input) -> Result<Child<P::Output>, SpawnError> {
+        // What children say to each other may come by here.
+        crate::route::ready();
         let settings = self.settings;
         let ready = settings.ready(P::entry())?;
         let mut row = Encoder::new(settings.max_message);

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::context;
@@ -23,6 +25,8 @@ const STEP: Duration = Duration::from_secs(2);
 ///
 /// Waiting never depends on the value being fetched: a process whose large result nobody joins
 /// ends all the same. All methods may be called from any thread.
+///
+/// In async code `child.await` joins, under any executor.
 ///
 /// After a `fork` of this process, in the copy, methods that act answer [`Error::Forked`], and
 /// dropping does nothing.
@@ -91,7 +95,7 @@ pub struct OutputTail {
 }
 
 impl<T> Child<T> {
-    pub(super) fn new(
+    pub(crate) fn new(
         begun: Begun,
         decode: fn(&mut Decoder<'_>) -> Result<T, DecodeError>,
     ) -> Self {
@@ -282,6 +286,39 @@ impl<T> Drop for Child<T> {
             // whom it belongs to.
             let _ = self.kill();
         }
+    }
+}
+
+/// Joins without blocking a thread: see [`Child`].
+///
+/// Any executor will do: whoever polls is woken by the thread that looks after the process. Dropping
+/// it kills the process, as dropping the handle does.
+#[derive(Debug)]
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct JoinFuture<T>(Option<Child<T>>);
+
+impl<T> IntoFuture for Child<T> {
+    type Output = Result<T, JoinError>;
+    type IntoFuture = JoinFuture<T>;
+
+    fn into_future(self) -> JoinFuture<T> {
+        JoinFuture(Some(self))
+    }
+}
+
+impl<T> Future for JoinFuture<T> {
+    type Output = Result<T, JoinError>;
+
+    /// # Panics
+    ///
+    /// If it is polled after it was ready.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let child = self.0.take().expect("a future that was ready is not polled again");
+        if lost_in_fork().is_some() || child.life.poll(context.waker()).is_some() {
+            return Poll::Ready(child.join());
+        }
+        self.0 = Some(child);
+        Poll::Pending
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{OnceLock, RwLock};
 use std::time::Duration;
 
 use crate::id::ProcessId;
-use crate::route::living;
+use crate::route::{living, random_number};
 use crate::sys::{self, Build};
 use crate::wire::ParentIs;
 use crate::worker::{StopFlag, stop_flag, worker};
@@ -244,8 +244,12 @@ pub(super) fn worker_program() -> Option<(PathBuf, io::Result<Build>)> {
 }
 
 /// Whether this process is a fork of the one that used the runtime first.
-pub(super) fn is_fork() -> bool {
+pub(crate) fn is_fork() -> bool {
     static OWNER: AtomicU32 = AtomicU32::new(0);
+    // From the first use on, copies notice by themselves.
+    if sys::is_copy() {
+        return true;
+    }
     let own = std::process::id();
     let seen = OWNER.compare_exchange(0, own, Ordering::Relaxed, Ordering::Relaxed);
     seen.is_err_and(|owner| owner != own)
@@ -260,6 +264,12 @@ pub(super) fn next_id() -> (ProcessId, u64) {
     static NUMBERS: AtomicU64 = AtomicU64::new(0);
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed) + 1;
     (own_id().child(number), number)
+}
+
+/// The number that all processes of this run of the program share.
+pub(crate) fn tree() -> u64 {
+    static OWN: OnceLock<u64> = OnceLock::new();
+    worker().map_or_else(|| *OWN.get_or_init(random_number), |worker| worker.tree)
 }
 
 /// This process as its children know it.

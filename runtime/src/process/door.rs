@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::start::{Lanes, Settings};
 use crate::error::SpawnError;
 use crate::outcome::Intent;
-use crate::registry::{ENTRIES, Entry, Work};
+use crate::registry::{ENTRIES, Entry, Speak, Work};
 use crate::route::{Life, Listeners};
 use crate::wire::{Carrier, Encoder, Fault, LaneReceiver, LaneSender, Tag};
 
@@ -113,7 +113,7 @@ fn row<T: Serialize + 'static>(value: &T) -> Encoder<'_> {
 }
 
 /// The other side: works by the mode it was told last.
-fn converse(from: &mut LaneReceiver, to: &mut LaneSender) {
+fn converse(from: &mut LaneReceiver, to: Speak<'_>) {
     let mut mode = Mode::Echo;
     let mut first = true;
     let mut block: Vec<u8> = Vec::new();
@@ -126,7 +126,7 @@ fn converse(from: &mut LaneReceiver, to: &mut LaneSender) {
             match mode {
                 Mode::Echo => {
                     let number: u64 = message.body.decode(|mut row| row.section()).unwrap_or(0);
-                    to.send(Tag::Value, &row(&number), None)?;
+                    to(Tag::Value, &row(&number))?;
                 }
                 Mode::Take | Mode::GiveBlocks(..) => {
                     let forty: Result<Forty, _> = message.body.decode(|mut row| row.section());
@@ -139,10 +139,10 @@ fn converse(from: &mut LaneReceiver, to: &mut LaneSender) {
             }
         }
         if synced {
-            to.send(Tag::Sync, &row(&0_u8), None)?;
+            to(Tag::Sync, &row(&0_u8))?;
             if let Mode::GiveBlocks(count, len) = mode {
                 block.resize(usize::try_from(len).unwrap_or(0), 7);
-                (0..count).try_for_each(|_| to.send(Tag::Value, &row(&block), None))?;
+                (0..count).try_for_each(|_| to(Tag::Value, &row(&block)))?;
             }
         }
         Ok(())

@@ -9,12 +9,15 @@ mod start;
 #[cfg(test)]
 mod tests;
 
-pub use builder::{Builder, Input, Output};
-pub use child::{Child, OutputTail};
+pub use builder::{Builder, Called, Input, Output};
+pub use child::{Child, JoinFuture, OutputTail};
 pub use context::{
     ProcessInfo, Stopping, available_parallelism, children, current, exit, parent, stopping,
     worker_exe,
 };
+
+pub(crate) use context::{is_fork, tree};
+pub(crate) use start::{Begun, Lanes, Settings};
 
 use crate::error::{DecodeError, EncodeError};
 use crate::registry::{Answer, Body, Entry, Work};
@@ -45,7 +48,8 @@ use crate::wire::{Decoder, Encoder};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a process function",
-    note = "annotate the function with `#[process]` and name it by its handle type"
+    note = "annotate the function with `#[process]` and name it by its handle type",
+    note = "an actor, which is a struct or has a `Mailbox`, is none: it is spawned and sent messages"
 )]
 pub trait Process: Sized + 'static {
     /// The arguments: `()`, the only parameter, or the tuple of them.

@@ -9,11 +9,14 @@ use std::time::{Duration, Instant};
 use super::builder::Output;
 use super::context;
 use crate::error::SpawnError;
+use crate::id::Place;
 use crate::launch::{self, Expected, Plan, StartError, Stdin, Stream};
 use crate::registry::{self, Entry};
-use crate::route::{Attendance, Life, Listeners, Seat, Style, Tail, attend};
+use crate::route::{Attendance, Awaited, Life, Listeners, Seat, Slot, Style, Tail, attend, here};
 use crate::sys::{self, Build};
-use crate::wire::{Bootstrap, Carrier, Encoder, Fault, LaneReceiver, LaneSender, Tag};
+use crate::wire::{
+    Bootstrap, Carrier, Encoder, Fault, LaneReceiver, LaneSender, MailboxOffer, Serves, Tag,
+};
 use crate::worker::standing;
 
 /// Processes that start processes are at most this deep.
@@ -22,7 +25,7 @@ const DEEPEST: u32 = 16;
 /// What a builder has been told.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     pub(super) variables: Vec<(OsString, Option<OsString>)>,
     pub(super) clear_variables: bool,
     pub(super) directory: Option<PathBuf>,
@@ -32,7 +35,7 @@ pub(crate) struct Settings {
     pub(super) timeout: Option<Duration>,
     pub(super) start_timeout: Duration,
     pub(super) memory_limit: Option<u64>,
-    pub(super) max_message: usize,
+    pub(crate) max_message: usize,
     pub(super) share_group: bool,
     pub(crate) carrier: Carrier,
 }
@@ -59,19 +62,20 @@ impl Default for Settings {
 
 /// A start that nothing speaks against.
 pub(crate) struct Ready {
-    pub(super) name: String,
+    pub(crate) name: String,
     entry: u32,
     expected: Expected,
     depth: u32,
 }
 
 /// Who reads the lanes of a child.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lanes {
     /// Its attendant, for the one outcome.
     Outcome,
     /// Whoever starts it.
     Open,
+    /// Whoever waits for an answer of the slot that it serves.
+    Serve(Arc<Slot>),
 }
 
 /// A child that is looked after, the tails of its output, and its lanes if they were asked for.
@@ -83,6 +87,22 @@ pub(crate) struct Begun {
 }
 
 impl Settings {
+    /// The same once more, for another process. What it reads from is read on where the last one
+    /// stopped.
+    pub(crate) fn again(&self) -> std::io::Result<Self> {
+        Ok(Settings {
+            name: self.name.clone(),
+            variables: self.variables.clone(),
+            directory: self.directory.clone(),
+            stdin: match &self.stdin {
+                Stdin::Null => Stdin::Null,
+                Stdin::Inherit => Stdin::Inherit,
+                Stdin::File(file) => Stdin::File(file.try_clone()?),
+            },
+            ..*self
+        })
+    }
+
     /// Checks all that can be checked before anything is started.
     pub(crate) fn ready(&self, entry: &'static Entry) -> Result<Ready, SpawnError> {
         let name = self.name.clone().unwrap_or_else(|| entry.name().to_owned());
@@ -130,13 +150,21 @@ impl Settings {
             in_init: expected.in_init,
             depth,
         };
+        // What the slot hands over is for this child alone, so it comes last of all that may fail.
+        let serves = match &lanes {
+            Lanes::Serve(slot) => Some(
+                serves(slot, self.carrier)
+                    .map_err(|_| explain(&name, PathBuf::new(), StartError::Descriptors))?,
+            ),
+            _ => None,
+        };
         let mut started = launch::start(plan).map_err(|error| explain(&name, tried, error))?;
         let system = |action, source| SpawnError::System { process: name.clone(), action, source };
         let gone = || system("taking the process over", std::io::ErrorKind::BrokenPipe.into());
         let mut ends = started.ends.take().ok_or_else(gone)?;
-        let arguments = match (self.carrier, lanes) {
+        let arguments = match (self.carrier, &lanes) {
             // Nobody reads a socket yet, so its attendant sends what may be too much for it.
-            (Carrier::Frames, Lanes::Outcome) => Some(row.into_vec()),
+            (Carrier::Frames, Lanes::Outcome | Lanes::Serve(_)) => Some(row.into_vec()),
             _ => {
                 let sent = ends.to_child.send(Tag::Value, &row, None);
                 sent.map_err(|fault| match fault {
@@ -146,15 +174,12 @@ impl Settings {
                 None
             }
         };
-        let kept = match lanes {
-            Lanes::Outcome => (Some((ends.to_child, ends.from_child)), None),
-            Lanes::Open => (None, Some((ends.to_child, ends.from_child))),
-        };
         let (id, number) = context::next_id();
         let bootstrap = {
             let (name, id, memory_limit) = (name.clone(), id.to_string(), self.memory_limit);
             let max_message = self.max_message as u64;
             let parent = context::as_parent();
+            let tree = context::tree();
             move |ends, up| Bootstrap {
                 entry,
                 name,
@@ -164,6 +189,8 @@ impl Settings {
                 max_message,
                 ends,
                 up,
+                tree,
+                serves: serves.and_then(|serves| serves()),
             }
         };
         let meeting = started.meeting.take().ok_or_else(gone)?;
@@ -171,6 +198,23 @@ impl Settings {
         let (words, wake) = started.words.take().ok_or_else(gone)?;
         let (watch, ended) = (started.watch.clone(), listeners.ended);
         let life = Life::begin(pid, name.clone(), (id, number), watch, wake, ended);
+        let mut opened = None;
+        let outcome = match (lanes, self.carrier) {
+            (Lanes::Outcome, _) => Awaited::Lane(ends.to_child, ends.from_child),
+            (Lanes::Open, _) => {
+                opened = Some((ends.to_child, ends.from_child));
+                Awaited::Nothing
+            }
+            (Lanes::Serve(slot), Carrier::Frames) => {
+                slot.serve(Arc::clone(life.edge()), Arc::clone(&life), None);
+                Awaited::Lane(ends.to_child, ends.from_child)
+            }
+            (Lanes::Serve(slot), Carrier::Ring) => {
+                let (edge, life) = (Arc::clone(life.edge()), Arc::clone(&life));
+                slot.serve(edge, life, Some(ends.from_child));
+                Awaited::Answers(ends.to_child, Arc::clone(&slot.answers))
+            }
+        };
         let (out, err) = (Tail::default(), Tail::default());
         let timeout =
             self.timeout.and_then(|limit| Some((limit, Instant::now().checked_add(limit)?)));
@@ -179,7 +223,7 @@ impl Settings {
             meeting,
             expected,
             bootstrap: Box::new(bootstrap),
-            lanes: kept.0,
+            outcome,
             reports: ends.reports,
             closer: ends.closer,
             words,
@@ -192,9 +236,24 @@ impl Settings {
             limited: self.memory_limit.is_some(),
         })
         .map_err(|source| SpawnError::Processes { process: name.clone(), source })?;
-        Ok(Begun { life, seat, tails: (out, err), lanes: kept.1 })
+        Ok(Begun { life, seat, tails: (out, err), lanes: opened })
     }
 }
+
+/// What a child needs to serve a slot.
+fn serves(slot: &Slot, carrier: Carrier) -> Result<Service, Fault> {
+    let (offer, incarnation) = slot.hand_over()?;
+    debug_assert_eq!(offer.is_some(), carrier == Carrier::Ring);
+    let place = Place { tree: context::tree(), owner: here().clone(), target: slot.target };
+    // Without room for it there is no mailbox, and the child says so.
+    Ok(Box::new(move || {
+        let ends = offer.map(MailboxOffer::into_ends).transpose().ok()?;
+        Some(Serves { place, incarnation, ends })
+    }))
+}
+
+/// Hands a slot to a child, at the last moment.
+type Service = Box<dyn FnOnce() -> Option<Serves> + Send>;
 
 /// The carrier of processes that are trusted: the ring, unless `PROCESSION_CARRIER=frames` asks
 /// for the other one (as CI does, to run everything over both).

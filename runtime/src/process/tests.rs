@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::start::{Begun, Lanes, Settings};
 use crate::id::{ProcessId, Right};
 use crate::outcome::{ExitReason, Intent};
-use crate::registry::{ENTRIES, Entry, Work};
+use crate::registry::{ENTRIES, Entry, Speak, Work};
 use crate::route::{self, Life, Listeners, Post};
-use crate::wire::{Encoder, LaneReceiver, LaneSender, Packet, Word};
+use crate::wire::{Encoder, LaneReceiver, Packet, Word};
 use crate::worker;
 
 #[distributed_slice(ENTRIES)]
@@ -62,7 +62,7 @@ fn bytes_of<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 /// One node: its handlers queue what comes, and the function works it off.
-fn node(_from: &mut LaneReceiver, _to: &mut LaneSender) {
+fn node(_from: &mut LaneReceiver, _to: Speak<'_>) {
     static ORDERS: OnceLock<Mutex<Sender<Packet>>> = OnceLock::new();
     static LOCAL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
     let (orders, ordered): (_, Receiver<Packet>) = channel();

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use linkme::distributed_slice;
 
-use crate::wire::{Decoder, Encoder, LaneReceiver, LaneSender};
+use crate::wire::{Decoder, Encoder, Fault, LaneReceiver, Tag};
 
 /// Every annotated function that is linked into this program.
 #[distributed_slice]
@@ -32,8 +32,11 @@ pub(crate) enum Work {
     /// One call: arguments in, outcome out.
     Call(Body),
     /// A conversation over the lanes, until the function returns.
-    Converse(fn(&mut LaneReceiver, &mut LaneSender)),
+    Converse(fn(&mut LaneReceiver, Speak<'_>)),
 }
+
+/// Sends to whoever started the process.
+pub(crate) type Speak<'a> = &'a mut dyn FnMut(Tag, &Encoder<'_>) -> Result<(), Fault>;
 
 /// Reads the arguments, runs the function and sends what became of it, once.
 /// The number is the most bytes a result may have.
@@ -61,8 +64,7 @@ impl Entry {
 
     /// The last part of the function's path: what people call it.
     pub(crate) fn name(&self) -> &'static str {
-        let path = self.path();
-        path.rsplit("::").next().unwrap_or(path)
+        last_name(self.path())
     }
 
     /// The function's full path.
@@ -89,6 +91,20 @@ impl Entry {
     }
 }
 
+/// The last name of a path. An actor's type may have arguments, which are paths themselves.
+fn last_name(path: &str) -> &str {
+    let mut depth = 0_usize;
+    let own = path.rmatch_indices(['<', '>', ':']).find(|(_, found)| {
+        match *found {
+            ">" => depth += 1,
+            "<" => depth = depth.saturating_sub(1),
+            _ => return depth == 0,
+        }
+        false
+    });
+    own.map_or(path, |(colon, _)| &path[colon + 1..])
+}
+
 /// A number that two programs share only if their tables name the same functions of the
 /// same types in the same order.
 pub(crate) fn digest() -> u64 {
@@ -104,4 +120,24 @@ pub(crate) fn digest() -> u64 {
         }
         digest
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_name_is_what_people_call_it() {
+        for (path, name) in [
+            ("square", "square"),
+            ("app::inner::square", "square"),
+            ("<app::Counter as app::Count>::count::helper", "helper"),
+            ("app::generic<T>::helper", "helper"),
+            ("app::main::{{closure}}::helper", "helper"),
+            ("app::Shelf<u8>", "Shelf<u8>"),
+            ("app::Shelf<alloc::vec::Vec<app::Wood>>", "Shelf<alloc::vec::Vec<app::Wood>>"),
+        ] {
+            assert_eq!(last_name(path), name);
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::answers::Answers;
 use super::edge::Listener;
 use super::life::{End, Life};
 use super::output::{Forward, Stream, Style, Tail, Wanted};
@@ -28,8 +29,7 @@ pub(crate) struct Attendance {
     pub(crate) meeting: Meeting,
     pub(crate) expected: Expected,
     pub(crate) bootstrap: FirstWord,
-    /// The lanes, unless someone else reads them.
-    pub(crate) lanes: Option<(LaneSender, LaneReceiver)>,
+    pub(crate) outcome: Awaited,
     pub(crate) reports: Reports,
     pub(crate) closer: Closer,
     /// Where its words arrive, and who hears those for this process alone.
@@ -42,6 +42,16 @@ pub(crate) struct Attendance {
     pub(crate) start_limit: Duration,
     pub(crate) timeout: Option<(Duration, Instant)>,
     pub(crate) limited: bool,
+}
+
+/// Where the outcome will come from.
+pub(crate) enum Awaited {
+    /// The lane, which nobody else reads.
+    Lane(LaneSender, LaneReceiver),
+    /// The lane that answers come over. The sender keeps the arguments' regions.
+    Answers(LaneSender, Arc<Answers>),
+    /// Somebody else reads the lanes.
+    Nothing,
 }
 
 /// Where a child's attendant sits, until someone who waits for the child takes the place.
@@ -57,7 +67,7 @@ const DEFERENCE: Duration = Duration::from_micros(1000);
 pub(crate) fn attend(attendance: Attendance) -> std::io::Result<Seat> {
     let life = Arc::clone(&attendance.life);
     // Nobody else waits for a child whose lanes somebody reads.
-    let defers = attendance.lanes.is_some();
+    let defers = matches!(attendance.outcome, Awaited::Lane(..));
     let seat = Seat(Arc::new(Mutex::new(Some(attendance))));
     let own = seat.clone();
     let deference = if defers { DEFERENCE } else { Duration::ZERO };
@@ -69,17 +79,14 @@ pub(crate) fn attend(attendance: Attendance) -> std::io::Result<Seat> {
             std::thread::park_timeout(deference);
             own.attend();
         })
-        .map(|_| seat)
         .inspect_err(|_| {
             // Nobody else will: it was created a moment ago and is not known to anyone.
             life.unmourned();
-            let _ = life.watch().signal(sys::SIGKILL);
-            life.finish(|watch, _, _| {
-                watch.reap();
-                let reason = ExitReason::StartFailed("there is no thread left for it".to_owned());
-                End { reason, value: None }
-            });
+            let why = "there is no thread left for it".to_owned();
+            let _ = life.kill(Intent::GiveUp(why));
+            seat.attend();
         })
+        .map(|_| seat.clone())
 }
 
 impl Seat {
@@ -103,8 +110,8 @@ impl Seat {
 
 impl Attendance {
     fn run(self) {
-        let Attendance { life, meeting, expected, bootstrap, lanes, arguments, .. } = self;
-        let outcome = Outcome::expect(lanes, arguments).unwrap_or_else(|error| {
+        let Attendance { life, meeting, expected, bootstrap, outcome, arguments, .. } = self;
+        let outcome = Outcome::expect(outcome, arguments).unwrap_or_else(|error| {
             let why = format!("there is no thread left for its lane: {error}");
             let _ = life.kill(Intent::GiveUp(why));
             Outcome::Nothing
@@ -320,18 +327,21 @@ type Brought = (Said, Option<OwnedBody>, Option<Vec<u8>>);
 enum Outcome {
     /// From shared memory, whenever it is looked at. The sender keeps the arguments' regions.
     Lane(Box<(LaneSender, LaneReceiver)>),
+    /// From among the answers.
+    Answers(Box<(LaneSender, Arc<Answers>)>),
     /// From a thread that keeps the lane from filling up.
     Pumped(JoinHandle<Brought>),
     Nothing,
 }
 
 impl Outcome {
-    fn expect(
-        lanes: Option<(LaneSender, LaneReceiver)>,
-        arguments: Option<Vec<u8>>,
-    ) -> std::io::Result<Self> {
-        let Some((mut to_child, mut from_child)) = lanes else {
-            return Ok(Outcome::Nothing);
+    fn expect(awaited: Awaited, arguments: Option<Vec<u8>>) -> std::io::Result<Self> {
+        let (mut to_child, mut from_child) = match awaited {
+            Awaited::Lane(to_child, from_child) => (to_child, from_child),
+            Awaited::Answers(to_child, answers) => {
+                return Ok(Outcome::Answers(Box::new((to_child, answers))));
+            }
+            Awaited::Nothing => return Ok(Outcome::Nothing),
         };
         let Some(arguments) = arguments else {
             return Ok(Outcome::Lane(Box::new((to_child, from_child))));
@@ -365,6 +375,14 @@ impl Outcome {
                 let (said, value) = hear(&mut lanes.1, Some(Instant::now()));
                 (said, value, reports.last())
             }
+            Outcome::Answers(answers) => {
+                let (said, value) = match answers.1.bury() {
+                    Some(Ok((tag, body))) => read(tag, body),
+                    Some(Err(fault)) => unread(fault),
+                    None => (Said::Nothing, None),
+                };
+                (said, value, reports.last())
+            }
             Outcome::Pumped(pump) => pump.join().unwrap_or((Said::Nothing, None, None)),
             Outcome::Nothing => (Said::Nothing, None, None),
         };
@@ -376,28 +394,31 @@ impl Outcome {
 
 /// Takes the outcome out of a lane.
 fn hear(lane: &mut LaneReceiver, deadline: Option<Instant>) -> (Said, Option<OwnedBody>) {
-    let message = match lane.receive(deadline) {
-        Ok(message) => message,
-        Err(Fault::Gone | Fault::TimedOut) => return (Said::Nothing, None),
-        Err(Fault::NoRoom) => {
-            return (Said::Undeliverable("no descriptor or memory is left for it".into()), None);
-        }
-        Err(Fault::Rubbish) => {
-            return (Said::Rubbish("what it wrote over its lane makes no sense".into()), None);
-        }
+    match lane.receive(deadline) {
+        Ok(message) => read(message.tag, message.body.into_owned()),
+        Err(fault) => unread(fault),
+    }
+}
+
+fn unread(fault: Fault) -> (Said, Option<OwnedBody>) {
+    let said = match fault {
+        Fault::Gone | Fault::TimedOut => Said::Nothing,
+        Fault::NoRoom => Said::Undeliverable("no descriptor or memory is left for it".into()),
+        Fault::Rubbish => Said::Rubbish("what it wrote over its lane makes no sense".into()),
     };
+    (said, None)
+}
+
+fn read(tag: Tag, body: OwnedBody) -> (Said, Option<OwnedBody>) {
     let text = |body: &OwnedBody| {
         let read = body.body().decode(|mut row| row.section::<String>());
         read.unwrap_or_else(|error| error.to_string())
     };
-    let (tag, body) = (message.tag, message.body.into_owned());
     match tag {
         Tag::Value => (Said::Value, Some(body)),
         Tag::Panicked => (Said::Panicked, None),
         Tag::Unencodable => (Said::Undeliverable(text(&body)), None),
         Tag::BadArguments => (Said::StartFailed(text(&body)), None),
-        Tag::Report | Tag::Poke | Tag::Sync => {
-            (Said::Rubbish("it sent what no worker sends".into()), None)
-        }
+        _ => (Said::Rubbish("it sent what no worker sends".into()), None),
     }
 }

@@ -3,9 +3,12 @@
 //! Nobody waits for a child here: what its channel does not take at once stays in a queue, and the
 //! child's attendant goes on when the channel has room. The queue is bounded by those who send.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
+use super::answers::Answers;
+use super::asks::Random;
 use crate::id::Right;
 use crate::outcome::ExitReason;
 use crate::sys::Wake;
@@ -13,18 +16,24 @@ use crate::wire::{ChannelError, ControlSender, Outgoing, Word};
 
 /// The connection to one child: words go down it, and it knows which rights to answer went along
 /// and were not used yet.
-#[derive(Debug)]
 pub(crate) struct Edge(Mutex<State>);
 
-#[derive(Debug)]
 struct State {
     control: Option<Arc<ControlSender>>,
     wake: Option<Arc<Wake>>,
     queue: VecDeque<Outgoing>,
-    rights: BTreeMap<u64, Right>,
+    rights: HashMap<u64, Right, BuildHasherDefault<Random>>,
     stop: Stop,
     /// The child has ended, or has closed its end.
     gone: bool,
+    /// Who waits for answers that come over the lane.
+    answers: Weak<Answers>,
+}
+
+impl std::fmt::Debug for Edge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Edge")
+    }
 }
 
 /// How far the child was asked to stop. That overtakes what is queued.
@@ -59,9 +68,10 @@ impl Edge {
             control: None,
             wake: Some(Arc::new(wake)),
             queue: VecDeque::new(),
-            rights: BTreeMap::new(),
+            rights: HashMap::default(),
             stop: Stop::No,
             gone: false,
+            answers: Weak::new(),
         })))
     }
 
@@ -72,6 +82,10 @@ impl Edge {
     /// Sends a word down, with the rights in it; never waits. What is sent before the child can
     /// hear waits for that.
     pub(crate) fn send(&self, word: &Word) -> Result<(), Gone> {
+        // A copy made by `fork` would talk in between.
+        if crate::sys::is_copy() {
+            return Err(Gone);
+        }
         let outgoing = Outgoing::new(word);
         let mut state = self.state();
         if state.gone {
@@ -112,9 +126,35 @@ impl Edge {
         self.state().rights.remove(&number).is_some()
     }
 
+    /// Strikes out a right that came up in a packet: its answer is not coming over the lane.
+    /// Whether it was down there.
+    pub(super) fn settle_elsewhere(&self, number: u64) -> bool {
+        let mut state = self.state();
+        let lent = state.rights.remove(&number).is_some();
+        let answers = state.answers.upgrade();
+        drop(state);
+        if let Some(answers) = answers {
+            answers.strike_out(number);
+        }
+        lent
+    }
+
+    /// Says who waits for answers that come over the lane.
+    pub(super) fn set_answers(&self, answers: &Arc<Answers>) {
+        self.state().answers = Arc::downgrade(answers);
+    }
+
+    /// Whether a right is down there.
+    pub(super) fn holds(&self, number: u64) -> bool {
+        self.state().rights.contains_key(&number)
+    }
+
     /// Takes all rights that are down there.
     pub(crate) fn take_rights(&self) -> Vec<Right> {
-        std::mem::take(&mut self.state().rights).into_values().collect()
+        let rights = std::mem::take(&mut self.state().rights);
+        let mut rights: Vec<Right> = rights.into_values().collect();
+        rights.sort_by_key(|right| right.number);
+        rights
     }
 
     /// Asks the child to stop, once: now, or as soon as it can hear.

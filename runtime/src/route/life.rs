@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
+use std::task::Waker;
 use std::time::Instant;
 use std::{fmt, io};
 
@@ -35,6 +36,7 @@ struct State {
     end: Option<End>,
     /// Whether others hear of its end.
     published: bool,
+    wakers: Vec<Waker>,
 }
 
 /// Keeps the listener without showing it to `Debug`.
@@ -81,7 +83,14 @@ impl Life {
         mourner: Option<Mourner>,
     ) -> Arc<Self> {
         let mourner = Mourning(mourner);
-        let state = State { terminated: false, intent: None, mourner, end: None, published: false };
+        let state = State {
+            terminated: false,
+            intent: None,
+            mourner,
+            end: None,
+            published: false,
+            wakers: Vec::new(),
+        };
         let (state, ended) = (Mutex::new(state), Condvar::new());
         let edge = Edge::new(wake);
         let life = Arc::new(Life { pid, name, id, number, watch, edge, state, ended });
@@ -163,9 +172,11 @@ impl Life {
             state = self.state();
         }
         state.published = true;
+        let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         registered().remove(&self.number);
         self.ended.notify_all();
+        wakers.into_iter().for_each(super::asks::wake);
         self.edge.release();
     }
 
@@ -185,6 +196,16 @@ impl Life {
     /// How it ended, if it has.
     pub(crate) fn reason(&self) -> Option<ExitReason> {
         self.state().published_end().map(|end| end.reason.clone())
+    }
+
+    /// How it ended, if it has; otherwise the waker is woken when it does.
+    pub(crate) fn poll(&self, waker: &Waker) -> Option<ExitReason> {
+        let mut state = self.state();
+        let reason = state.published_end().map(|end| end.reason.clone());
+        if reason.is_none() && !state.wakers.iter().any(|other| other.will_wake(waker)) {
+            state.wakers.push(waker.clone());
+        }
+        reason
     }
 
     /// Waits for its end until the deadline.

@@ -6,19 +6,31 @@
 //! call does not need. A child over frames has a second thread, which keeps its lane from filling
 //! up.
 
+mod answers;
+mod asks;
 mod attendant;
-#[allow(dead_code, reason = "actors use it, and follow")]
+mod clock;
 mod edge;
+mod letters;
 mod life;
+mod links;
 mod output;
-#[allow(dead_code, reason = "actors use it, and follow")]
+mod post;
 mod router;
+mod slot;
 mod words;
 
-pub(crate) use attendant::{Attendance, Seat, attend};
-#[allow(unused_imports, reason = "actors use it, and follow")]
-pub(crate) use edge::{Edge, Gone, Listener, Listeners, Mourner};
+pub(crate) use asks::{Asking, Told, Unanswered, Woken, begin, lone, random_number, tell};
+pub(crate) use attendant::{Attendance, Awaited, Seat, attend};
+pub(crate) use clock::{Timer, at};
+pub(crate) use edge::Listeners;
+pub(crate) use letters::{Letter, next as next_letter};
 pub(crate) use life::{Life, living};
+pub(crate) use links::send as send_far;
 pub(crate) use output::{Style, Tail};
-#[allow(unused_imports, reason = "actors use it, and follow")]
-pub(crate) use router::{Post, ready, send, set_post};
+pub(crate) use post::{
+    Aside, answer, aside, forget, heard, here, read_aside, read_down, ready, watch,
+};
+#[cfg(test)]
+pub(crate) use router::{Post, send, set_post};
+pub(crate) use slot::{Arrival, Fed, Held, Line, Mail, Slot, Taken, Terms, close, find, open};

@@ -6,13 +6,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use super::edge::Listener;
 use super::life::{Life, child};
 use crate::id::{ProcessId, Right};
-use crate::outcome::ExitReason;
+use crate::outcome::{ExitReason, Intent};
 use crate::wire::{Packet, Word};
-use crate::worker::{self, Inlet, worker};
+use crate::worker::{self, Inlet, UpTurn, worker};
 
 /// Who is told what arrives in this process, on whatever thread that is. None of them waits.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +75,33 @@ pub(crate) fn send(packet: Packet) -> Result<(), Packet> {
     }
 }
 
+/// The turn to send one packet, which then does not wait.
+pub(crate) struct Way(Option<UpTurn>);
+
+/// The turn to send a packet there, if one would not have to wait now.
+pub(crate) fn way(to: &ProcessId) -> Option<Way> {
+    ready();
+    match towards(to) {
+        // Where there is no way up, sending tells.
+        Towards::Up => worker::up_now().map_or(Some(Way(None)), |turn| Some(Way(Some(turn?)))),
+        Towards::Here | Towards::Child(_) => Some(Way(None)),
+    }
+}
+
+/// Waits until there may be a [`way`], or until the deadline; whether it was in time.
+pub(crate) fn wait_for_way(to: &ProcessId, deadline: Instant) -> bool {
+    !matches!(towards(to), Towards::Up) || worker::wait_up(deadline)
+}
+
+impl Way {
+    /// Sends a packet; it comes back if it cannot be sent.
+    pub(crate) fn send(self, packet: Packet) -> Result<(), Packet> {
+        let Some(turn) = self.0 else { return send(packet) };
+        let word = Word::Packet(packet);
+        turn.send(&word).map_err(|_| packet_of(word))
+    }
+}
+
 /// Takes a word that a child has sent.
 pub(super) fn from_below(life: &Life, word: Word, listener: Option<&Listener>) {
     let packet = match word {
@@ -87,13 +115,26 @@ pub(super) fn from_below(life: &Life, word: Word, listener: Option<&Listener>) {
             return;
         }
     };
-    let left = packet.rights.iter().map(|right| right.number).chain(packet.answers);
-    for number in left {
-        life.edge().settle(number);
-    }
+    let Some(packet) = credible(life, packet) else { return };
     if let Err(packet) = send(packet) {
         EVENTS.put(Event::Unroutable(packet));
     }
+}
+
+/// What a child may say: under its own name, with rights that it had, and one answer to each.
+fn credible(life: &Life, mut packet: Packet) -> Option<Packet> {
+    let is_below = |id: &ProcessId| *id == life.id || id.step_below(&life.id).is_some();
+    if !is_below(&packet.from) {
+        let why = "it sent a word in the name of another process".to_owned();
+        let _ = life.kill(Intent::Distrust(why));
+        return None;
+    }
+    packet
+        .rights
+        .retain(|right| life.edge().settle_elsewhere(right.number) || is_below(&right.asker));
+    // The second answer to an ask is thrown away as well.
+    let answered = packet.answers.is_none_or(|number| life.edge().settle_elsewhere(number));
+    answered.then_some(packet)
 }
 
 /// Takes a packet that the parent has sent. It never goes back there.

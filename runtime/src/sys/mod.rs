@@ -26,15 +26,15 @@ pub(crate) use exe::{Build, build_of, own_build, own_file, own_program, runs_own
 pub(crate) use exit::not_while_exiting;
 pub(crate) use fault::{ignore_broken_pipes, report_stack_overflow};
 pub(crate) use limits::{file_size_limit, limit_memory};
-pub(crate) use memory::give_back;
+pub(crate) use memory::{give_back, read_only};
 pub(crate) use peek::{Peeked, peek};
 pub(crate) use poll::{
     Interest, Wake, poll, readers_gone, standard_error, standard_output, takes_datagram, takes_more,
 };
 pub(crate) use process::{
-    Ended, Pidfd, die_at_once, die_with_parent, exit_now, kill_tree, on_initial_thread, parent_id,
-    random, set_process_name,
+    Ended, Pidfd, die_at_once, die_with_parent, exit_now, is_copy, kill_tree, on_initial_thread,
+    parent_id, random, set_process_name,
 };
 pub(crate) use signal::{SIGABRT, SIGKILL, SIGTERM, block_signals, signal_name, unblock_signals};
 #[cfg(not(loom))]
-pub(crate) use wait::{sleep_while, wake_all};
+pub(crate) use wait::{monotonic_nanos, sleep_while, wake_all};

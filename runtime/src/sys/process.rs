@@ -2,6 +2,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
@@ -207,4 +209,20 @@ pub(crate) fn random<const N: usize>() -> io::Result<[u8; N]> {
 /// Whether this is the thread that the process began with.
 pub(crate) fn on_initial_thread() -> bool {
     rustix::thread::gettid() == rustix::process::getpid()
+}
+
+/// Whether this process is a copy that `fork` made of one that had asked this before. Costs no
+/// system call; copies that were made without the C library do not notice.
+pub(crate) fn is_copy() -> bool {
+    static COPY: AtomicBool = AtomicBool::new(false);
+    static WATCH: Once = Once::new();
+
+    extern "C" fn in_the_copy() {
+        COPY.store(true, Ordering::Relaxed);
+    }
+    WATCH.call_once(|| {
+        // SAFETY: the function stores one atomic, which may be done in any copy of any process.
+        unsafe { libc::pthread_atfork(None, None, Some(in_the_copy)) };
+    });
+    COPY.load(Ordering::Relaxed)
 }

@@ -22,3 +22,11 @@ pub(crate) fn wake_all(word: &AtomicU32) {
     // The call fails only for an address that is not mapped, and `word` is a reference.
     let _ = futex::wake(word, futex::Flags::empty(), i32::MAX.unsigned_abs());
 }
+
+/// The system's monotonic clock in nanoseconds: the same for all processes.
+#[cfg(not(loom))]
+pub(crate) fn monotonic_nanos() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+}

@@ -20,7 +20,9 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::{self, ChannelError};
 use super::lane::ChildEnds;
+use super::mailbox::MailboxEnds;
 use super::upward::UpSender;
+use crate::id::Place;
 use crate::sys::{Build, Room};
 
 /// What a child says first.
@@ -55,6 +57,18 @@ pub(crate) struct Bootstrap {
     pub(crate) max_message: u64,
     pub(crate) ends: ChildEnds,
     pub(crate) up: UpSender,
+    /// The number that all processes of this run of the program share.
+    pub(crate) tree: u64,
+    pub(crate) serves: Option<Serves>,
+}
+
+/// The slot that a child serves.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Serves {
+    pub(crate) place: Place,
+    pub(crate) incarnation: u32,
+    /// The ring that holds its messages; without one they come as words.
+    pub(crate) ends: Option<MailboxEnds>,
 }
 
 /// What a child knows of its parent.

@@ -104,6 +104,11 @@ pub(super) fn socket_of<T: fmt::Debug>(sender: &IpcSender<T>) -> Option<RawFd> {
     number_behind("SharedFileDescriptor(", &format!("{sender:?}"))
 }
 
+/// The same of a sender of bytes.
+pub(super) fn socket_of_bytes(sender: &IpcBytesSender) -> Option<RawFd> {
+    number_behind("SharedFileDescriptor(", &format!("{sender:?}"))
+}
+
 fn number_behind(name: &str, told: &str) -> Option<RawFd> {
     let rest = told.split(name).nth(1)?;
     let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());

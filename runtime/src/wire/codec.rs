@@ -8,7 +8,9 @@
 //! What a type's own `Serialize` or `Deserialize` has to say about a failure reaches the user:
 //! postcard drops that text, so a value that fails is visited once more, for the text alone.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use postcard::ser_flavors::Flavor;
@@ -23,25 +25,24 @@ const PREFIX: usize = size_of::<u64>();
 
 /// A row of sections on its way out: what it borrows is copied only when it is sent.
 pub struct Encoder<'a> {
-    pieces: Vec<Piece<'a>>,
+    written: Buffer,
+    /// What is borrowed, and before which written byte it belongs.
+    borrowed: Vec<(usize, &'a [u8])>,
     len: usize,
     limit: usize,
 }
 
-enum Piece<'a> {
-    Owned(Vec<u8>),
-    Borrowed(&'a [u8]),
-}
-
 impl<'a> Encoder<'a> {
     /// An empty row that may grow to `limit` bytes.
+    #[inline]
     pub(crate) fn new(limit: usize) -> Self {
-        Encoder { pieces: Vec::new(), len: 0, limit }
+        Encoder { written: Buffer::new(), borrowed: Vec::new(), len: 0, limit }
     }
 
     /// A row that was written before.
     pub(crate) fn of_row(row: &'a [u8]) -> Self {
-        Encoder { pieces: vec![Piece::Borrowed(row)], len: row.len(), limit: row.len() }
+        let (written, borrowed) = (Buffer(Vec::new()), vec![(0, row)]);
+        Encoder { written, borrowed, len: row.len(), limit: row.len() }
     }
 
     /// Adds one value.
@@ -51,12 +52,17 @@ impl<'a> Encoder<'a> {
     /// If the value cannot be encoded, or the row grows past its limit.
     pub fn section<T: Serialize + 'static>(&mut self, value: &'a T) -> Result<(), EncodeError> {
         if let Some(bytes) = as_bytes(value) {
-            self.prefix(bytes.len());
-            self.pieces.push(Piece::Borrowed(bytes));
+            self.written.0.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+            self.borrowed.push((self.written.0.len(), bytes));
             return self.grown(PREFIX + bytes.len());
         }
+        self.written(value)
+    }
+
+    /// Adds one value that is more than bytes, and borrows nothing of it.
+    pub(crate) fn written<T: Serialize + 'static>(&mut self, value: &T) -> Result<(), EncodeError> {
         let limit = self.limit;
-        let tail = self.tail();
+        let tail = &mut self.written.0;
         let start = tail.len();
         tail.extend_from_slice(&[0; PREFIX]);
         let full = limit.saturating_add(start + PREFIX);
@@ -80,37 +86,26 @@ impl<'a> Encoder<'a> {
 
     /// The row's bytes, piece by piece.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        self.pieces.iter().map(|piece| match piece {
-            Piece::Owned(bytes) => bytes.as_slice(),
-            Piece::Borrowed(bytes) => bytes,
-        })
+        let written = self.written.0.as_slice();
+        let mut from = 0;
+        let mixed = self.borrowed.iter().flat_map(move |&(at, bytes)| {
+            let before = &written[std::mem::replace(&mut from, at)..at];
+            [before, bytes]
+        });
+        let rest = self.borrowed.last().map_or(0, |&(at, _)| at);
+        mixed.chain([&written[rest..]])
+    }
+
+    /// A copy of the row in one piece.
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
+        let mut whole = Vec::with_capacity(self.len);
+        self.pieces().for_each(|piece| whole.extend_from_slice(piece));
+        whole
     }
 
     /// The row in one piece.
     pub(crate) fn into_vec(mut self) -> Vec<u8> {
-        if let [Piece::Owned(only)] = self.pieces.as_mut_slice() {
-            return std::mem::take(only);
-        }
-        let mut whole = Vec::with_capacity(self.len);
-        for piece in self.pieces() {
-            whole.extend_from_slice(piece);
-        }
-        whole
-    }
-
-    fn prefix(&mut self, len: usize) {
-        let len = (len as u64).to_le_bytes();
-        self.tail().extend_from_slice(&len);
-    }
-
-    fn tail(&mut self) -> &mut Vec<u8> {
-        if !matches!(self.pieces.last(), Some(Piece::Owned(_))) {
-            self.pieces.push(Piece::Owned(Vec::with_capacity(64)));
-        }
-        match self.pieces.last_mut() {
-            Some(Piece::Owned(tail)) => tail,
-            _ => unreachable!("an owned piece was pushed just above"),
-        }
+        if self.borrowed.is_empty() { std::mem::take(&mut self.written.0) } else { self.to_vec() }
     }
 
     fn grown(&mut self, by: usize) -> Result<(), EncodeError> {
@@ -122,20 +117,49 @@ impl<'a> Encoder<'a> {
     }
 }
 
+/// What was written of a row. The next row of the same thread has its memory.
+struct Buffer(Vec<u8>);
+
+/// More than this is not kept for the next row.
+const KEPT: usize = 4096;
+
+thread_local! {
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl Buffer {
+    #[inline]
+    fn new() -> Self {
+        // A thread that is ending has none.
+        Buffer(SPARE.try_with(Cell::take).unwrap_or_default())
+    }
+}
+
+impl Drop for Buffer {
+    #[inline]
+    fn drop(&mut self) {
+        if (1..=KEPT).contains(&self.0.capacity()) {
+            let mut bytes = std::mem::take(&mut self.0);
+            bytes.clear();
+            let _ = SPARE.try_with(|spare| spare.set(bytes));
+        }
+    }
+}
+
 /// Where a row of sections is read from. The bytes may lie in memory that another process can
-/// write, so they are only ever handed out as copies.
+/// write; those are only ever handed out as copies.
 pub(crate) trait Source {
-    /// Copies the next `len` bytes, or says how many are left.
-    fn take(&mut self, len: usize) -> Result<Vec<u8>, usize>;
+    /// Gives the next `len` bytes, or says how many are left.
+    fn take(&mut self, len: usize) -> Result<Cow<'_, [u8]>, usize>;
     /// How many bytes are left.
     fn left(&self) -> usize;
 }
 
 impl Source for &[u8] {
-    fn take(&mut self, len: usize) -> Result<Vec<u8>, usize> {
+    fn take(&mut self, len: usize) -> Result<Cow<'_, [u8]>, usize> {
         let (head, rest) = self.split_at_checked(len).ok_or(self.len())?;
         *self = rest;
-        Ok(head.to_vec())
+        Ok(Cow::Borrowed(head))
     }
 
     fn left(&self) -> usize {
@@ -160,7 +184,7 @@ impl<'a> Decoder<'a> {
     /// If the section is not a `T`.
     pub fn section<T: DeserializeOwned + 'static>(&mut self) -> Result<T, DecodeError> {
         let prefix = self.bytes::<T>(PREFIX)?;
-        let len = prefix.try_into().map(u64::from_le_bytes).unwrap_or(u64::MAX);
+        let len = prefix[..].try_into().map(u64::from_le_bytes).unwrap_or(u64::MAX);
         let bytes = self.bytes::<T>(usize::try_from(len).unwrap_or(usize::MAX))?;
         let bytes = match from_bytes::<T>(bytes) {
             Ok(value) => return value,
@@ -171,6 +195,13 @@ impl<'a> Decoder<'a> {
             Ok((_, rest)) => Err(DecodeError::of::<T>(format!("{} bytes too many", rest.len()))),
             Err(error) => Err(DecodeError::of::<T>(why_not_decoded::<T>(&bytes, error))),
         }
+    }
+
+    /// Passes over a value that was read before.
+    pub(crate) fn skip<T>(&mut self) -> Result<(), DecodeError> {
+        let prefix = self.bytes::<T>(PREFIX)?;
+        let len = prefix[..].try_into().map(u64::from_le_bytes).unwrap_or(u64::MAX);
+        self.bytes::<T>(usize::try_from(len).unwrap_or(usize::MAX)).map(drop)
     }
 
     /// Ends the row.
@@ -185,7 +216,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn bytes<T>(&mut self, len: usize) -> Result<Vec<u8>, DecodeError> {
+    fn bytes<T>(&mut self, len: usize) -> Result<Cow<'_, [u8]>, DecodeError> {
         self.source.take(len).map_err(|left| {
             DecodeError::of::<T>(format!("the message ends after {left} of {len} bytes"))
         })
@@ -195,6 +226,19 @@ impl<'a> Decoder<'a> {
 impl fmt::Debug for Decoder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decoder").field("left", &self.source.left()).finish()
+    }
+}
+
+/// The bytes of a value of ours.
+pub(crate) fn plain<T: Serialize>(value: &T) -> Option<Vec<u8>> {
+    postcard::to_stdvec(value).ok()
+}
+
+/// A value of ours from its bytes.
+pub(crate) fn read_plain<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Some(value),
+        _ => None,
     }
 }
 
@@ -211,14 +255,14 @@ fn as_bytes<T: 'static>(value: &T) -> Option<&[u8]> {
 }
 
 /// The value that is nothing but these bytes, or the bytes back where `T` is something else.
-fn from_bytes<T: 'static>(bytes: Vec<u8>) -> Result<Result<T, DecodeError>, Vec<u8>> {
-    let asked = std::any::TypeId::of::<T>();
-    let value: Box<dyn Any> = if asked == std::any::TypeId::of::<Vec<u8>>() {
-        Box::new(bytes)
-    } else if asked == std::any::TypeId::of::<Box<[u8]>>() {
-        Box::new(bytes.into_boxed_slice())
-    } else if asked == std::any::TypeId::of::<String>() {
-        match String::from_utf8(bytes) {
+fn from_bytes<T: 'static>(bytes: Cow<'_, [u8]>) -> Result<Result<T, DecodeError>, Cow<'_, [u8]>> {
+    let asked = TypeId::of::<T>();
+    let value: Box<dyn Any> = if asked == TypeId::of::<Vec<u8>>() {
+        Box::new(bytes.into_owned())
+    } else if asked == TypeId::of::<Box<[u8]>>() {
+        Box::new(bytes.into_owned().into_boxed_slice())
+    } else if asked == TypeId::of::<String>() {
+        match String::from_utf8(bytes.into_owned()) {
             Ok(text) => Box::new(text),
             Err(error) => return Ok(Err(DecodeError::of::<T>(error.to_string()))),
         }

@@ -6,6 +6,7 @@
 mod carriers;
 mod pool;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,9 +16,9 @@ use super::channel::{self, ChannelError, Guarded};
 use super::codec::{Decoder, Encoder, Source};
 use super::frames::{self, FrameError};
 use super::region::Region;
-use super::ring::{Consumer, PopError, Producer, PushError};
+use super::ring::{Consumer, PopError, Producer, PushError, ReaderBell};
 pub(crate) use carriers::{Carrier, ChildEnds, Closer, Offer, ParentEnds, Reports, connect};
-use pool::{Known, Pool, Spill};
+pub(super) use pool::{Known, Pool, Spill, Unlent};
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +38,18 @@ pub(crate) enum Tag {
     Poke = 6,
     /// Asks for an answer, or is one.
     Sync = 7,
+    /// A user's message, and the rights to answer that are in it.
+    Ask = 8,
+    /// The answer to an ask: its number, and the value.
+    Answer = 9,
+    /// There will be no answer to an ask: its number.
+    NoAnswer = 10,
+    /// As [`Ask`](Tag::Ask), where nobody waits for the answers at this lane.
+    Passed = 11,
 }
 
 /// Set in a tag where the frame only says in which region the message lies.
-const SPILLED: u32 = 1 << 31;
+pub(super) const SPILLED: u32 = 1 << 31;
 
 impl Tag {
     fn of(number: u32) -> Result<Self, Fault> {
@@ -52,6 +61,10 @@ impl Tag {
             5 => Tag::Report,
             6 => Tag::Poke,
             7 => Tag::Sync,
+            8 => Tag::Ask,
+            9 => Tag::Answer,
+            10 => Tag::NoAnswer,
+            11 => Tag::Passed,
             _ => return Err(Fault::Rubbish),
         })
     }
@@ -129,13 +142,14 @@ impl LaneSender {
                 Ok(ring.push(tag as u32, row.len(), row.pieces(), deadline)?)
             }
             LaneSender::Ring { ring, pool, spills } => {
-                let loan = pool.lend(row.len(), ring, spills, deadline)?;
-                let mut at = 0;
-                for piece in row.pieces() {
-                    loan.region.write(at, piece);
-                    at += piece.len();
-                }
-                let place = loan.place(row.len());
+                let loan = loop {
+                    match pool.lend(row.len(), ring, Some(spills)) {
+                        Ok(loan) => break loan,
+                        Err(Unlent::Until(position)) => ring.wait_until_done(position, deadline)?,
+                        Err(Unlent::Fault(fault)) => return Err(fault),
+                    }
+                };
+                let place = loan.fill(row);
                 let tag = tag as u32 | SPILLED;
                 Ok(ring.push(tag, place.len(), [place.as_slice()].into_iter(), deadline)?)
             }
@@ -168,7 +182,7 @@ pub(crate) struct LaneReceiver {
     report: Option<Vec<u8>>,
 }
 
-enum Receiving {
+pub(super) enum Receiving {
     Ring { ring: Consumer, known: Known, spills: Guarded<IpcReceiver<Spill>> },
     Frames(Guarded<IpcBytesReceiver>),
 }
@@ -188,7 +202,7 @@ pub(crate) enum Body<'a> {
 }
 
 impl LaneReceiver {
-    fn new(carrier: Receiving, limit: usize) -> Self {
+    pub(super) fn new(carrier: Receiving, limit: usize) -> Self {
         LaneReceiver { carrier, limit, buffer: Vec::new(), report: None }
     }
 
@@ -205,9 +219,46 @@ impl LaneReceiver {
     /// Takes the next message, and waits for it until the deadline. The frame carrier has no
     /// deadlines: it waits until the other side has sent or gone.
     pub(crate) fn receive(&mut self, deadline: Option<Instant>) -> Result<Message<'_>, Fault> {
+        self.take(|ring, buffer| ring.pop(buffer, deadline))
+    }
+
+    /// Takes the next message, and waits for it until the deadline or until the condition holds. Only
+    /// rings can be called off: by their [`bell`](LaneReceiver::bell).
+    pub(crate) fn receive_unless(
+        &mut self,
+        deadline: Option<Instant>,
+        called_off: impl Fn() -> bool,
+    ) -> Result<Message<'_>, Fault> {
+        self.take(|ring, buffer| ring.pop_unless(buffer, deadline, called_off))
+    }
+
+    /// What wakes whoever waits for a message of a ring.
+    pub(crate) fn bell(&self) -> Option<ReaderBell> {
+        match &self.carrier {
+            Receiving::Ring { ring, .. } => Some(ring.bell()),
+            Receiving::Frames(_) => None,
+        }
+    }
+
+    /// Takes the next message if it is there. Only rings can tell.
+    pub(crate) fn receive_now(&mut self) -> Result<Message<'_>, Fault> {
+        self.take(Consumer::pop_now)
+    }
+
+    /// Is done with the last message.
+    pub(crate) fn release(&mut self) {
+        if let Receiving::Ring { ring, .. } = &mut self.carrier {
+            ring.release();
+        }
+    }
+
+    fn take(
+        &mut self,
+        pop: impl FnOnce(&mut Consumer, &mut Vec<u8>) -> Result<u32, PopError>,
+    ) -> Result<Message<'_>, Fault> {
         let buffer = &mut self.buffer;
         let tag = match &mut self.carrier {
-            Receiving::Ring { ring, .. } => ring.pop(buffer, deadline)?,
+            Receiving::Ring { ring, .. } => pop(ring, buffer)?,
             Receiving::Frames(receiver) => {
                 let report = &mut self.report;
                 frames::receive(receiver, self.limit, buffer, |tag, body| match Tag::of(tag) {
@@ -263,6 +314,18 @@ pub(crate) enum OwnedBody {
 }
 
 impl OwnedBody {
+    /// The bytes.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        match self {
+            OwnedBody::Bytes(bytes) => bytes,
+            OwnedBody::Region(region, len) => {
+                let mut bytes = Vec::new();
+                region.read(0, len, &mut bytes);
+                bytes
+            }
+        }
+    }
+
     /// The same, to read from.
     pub(crate) fn body(&self) -> Body<'_> {
         match self {
@@ -280,14 +343,14 @@ struct InRegion<'a> {
 }
 
 impl Source for InRegion<'_> {
-    fn take(&mut self, len: usize) -> Result<Vec<u8>, usize> {
+    fn take(&mut self, len: usize) -> Result<Cow<'_, [u8]>, usize> {
         if len > self.end - self.at {
             return Err(self.end - self.at);
         }
         let mut bytes = Vec::new();
         self.region.read(self.at, len, &mut bytes);
         self.at += len;
-        Ok(bytes)
+        Ok(Cow::Owned(bytes))
     }
 
     fn left(&self) -> usize {

@@ -12,23 +12,30 @@ mod frames;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod lane;
+mod mailbox;
 mod patience;
 mod region;
 mod ring;
+mod scope;
 mod told;
 mod upward;
 mod variable;
 mod word;
 
 pub(crate) use bootstrap::{
-    Bootstrap, Control, ControlReceiver, ControlSender, Greeting, ParentIs, Server,
+    Bootstrap, Control, ControlReceiver, ControlSender, Greeting, ParentIs, Server, Serves,
 };
 pub(crate) use channel::ChannelError;
 pub use codec::{Decoder, Encoder};
+pub(crate) use codec::{plain, read_plain};
 pub(crate) use lane::{
-    Carrier, ChildEnds, Closer, Fault, LaneReceiver, LaneSender, Offer, OwnedBody, ParentEnds,
-    Reports, Tag, connect,
+    Body, Carrier, ChildEnds, Closer, Fault, LaneReceiver, LaneSender, Offer, OwnedBody,
+    ParentEnds, Reports, Tag, connect,
 };
+pub(crate) use mailbox::{MailboxOffer, MailboxSender, NotNow};
+pub(crate) use patience::Patience;
+pub(crate) use ring::{ReaderBell, WaitingRoom};
+pub(crate) use scope::{Claim, Claims, drop_received, is_receiving, lend, lending, receiving};
 pub(crate) use upward::{Taken, UpReceiver, UpSender, upward};
 pub(crate) use variable::{VARIABLE, Variable};
 pub(crate) use word::{Incoming, Outgoing, Packet, Word, longest};

@@ -33,7 +33,7 @@ impl Patience {
             }
             self.slept = 0;
         }
-        let start = Instant::now();
+        let mut start = None;
         loop {
             // Many looks for one reading of the clock, which costs as much as several.
             for _ in 0..4 {
@@ -43,7 +43,8 @@ impl Patience {
                     return true;
                 }
             }
-            if start.elapsed() > LOOK {
+            // Nor is it read where the first looks pay.
+            if start.get_or_insert_with(Instant::now).elapsed() > LOOK {
                 self.credit = self.credit.saturating_sub(1);
                 return false;
             }

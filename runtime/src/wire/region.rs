@@ -72,6 +72,15 @@ impl Region {
         unsafe { crate::sys::give_back(self.start.as_ptr(), self.len) };
     }
 
+    /// Has writing to a stretch of pages end this process, not spoil what it shares.
+    pub(crate) fn read_only(&self, pages: std::ops::Range<usize>) {
+        assert!(pages.start.is_multiple_of(4096) && pages.end <= self.len);
+        // SAFETY: the range was just checked to be within the mapping.
+        let start = unsafe { self.start.add(pages.start) };
+        // SAFETY: these are pages of the mapping, and the caller writes there no more.
+        unsafe { crate::sys::read_only(start.as_ptr(), pages.len()) };
+    }
+
     /// What ipc-channel sends.
     pub(crate) fn copy(&self) -> Result<IpcSharedMemory, NoRegion> {
         let made = AssertUnwindSafe(|| self.memory.0.clone());
@@ -119,6 +128,20 @@ impl Region {
         unsafe { to.copy_from_nonoverlapping(from.as_ptr(), len) };
         // SAFETY: the bytes up to there were just written.
         unsafe { into.set_len(old + len) };
+    }
+
+    /// Writes eight aligned bytes.
+    ///
+    /// # Panics
+    ///
+    /// If they do not fit.
+    #[inline]
+    pub(crate) fn write_word(&self, at: usize, word: u64) {
+        assert!(at.is_multiple_of(8) && at < self.len && self.len - at >= 8);
+        // SAFETY: the word was just checked to be within the mapping.
+        let to = unsafe { self.start.add(at) };
+        // SAFETY: mappings are aligned to pages and the offset to eight, so the word is aligned.
+        unsafe { to.cast::<u64>().as_ptr().write_volatile(word.to_le()) };
     }
 
     /// Reads eight aligned bytes.

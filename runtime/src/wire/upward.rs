@@ -4,15 +4,16 @@
 //! sends, or stops to send half-way, holds up nobody but itself.
 
 use std::os::fd::BorrowedFd;
+use std::time::Instant;
 
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender};
 use serde::{Deserialize, Serialize};
 
-use super::channel::Guarded;
+use super::channel::{self, Guarded};
 use super::frames;
 use super::lane::Fault;
 use super::word::{Incoming, Outgoing, WORD, Word, longest};
-use crate::sys::Room;
+use crate::sys::{self, Interest, Room};
 
 /// Makes a channel for one child.
 pub(crate) fn upward(_room: &Room) -> Result<(UpReceiver, UpSender), Fault> {
@@ -30,6 +31,24 @@ impl UpSender {
     /// words would mix.
     pub(crate) fn send(&self, word: &Outgoing) -> Result<(), Fault> {
         Ok(frames::send(&self.0, WORD, word.len(), [word.bytes()].into_iter())?)
+    }
+
+    /// Sends the next frame of a word, and waits while the parent takes it.
+    pub(crate) fn frame(&self, word: &Outgoing) -> Result<(), Fault> {
+        Ok(channel::send_bytes(&self.0, &word.frame())?)
+    }
+
+    /// Whether one more frame would not have to wait, or not after the deadline.
+    pub(crate) fn takes_more(&self, deadline: Option<Instant>) -> bool {
+        let Some(socket) = channel::socket_of_bytes(&self.0) else { return true };
+        // SAFETY: it is the socket of the sender, which is open for as long as that is borrowed.
+        let socket = unsafe { BorrowedFd::borrow_raw(socket) };
+        if sys::takes_datagram(socket) {
+            return true;
+        }
+        let mut asked = [Interest::in_writing(socket)];
+        // Where the system has no memory to wait with, sending waits.
+        sys::poll(&mut asked, deadline).is_err() || asked[0].ready
     }
 
     /// Sends bytes that are no word, for tests.

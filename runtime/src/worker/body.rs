@@ -4,10 +4,10 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::context::{Worker, become_worker};
-use super::{control, panic, words};
+use super::{control, desk, panic, words};
 use crate::registry::{Answer, Entry, SETUPS, Work};
 use crate::sys;
-use crate::wire::{Bootstrap, ChannelError, Fault, Greeting, LaneReceiver, LaneSender, Tag};
+use crate::wire::{Bootstrap, ChannelError, Fault, Greeting, LaneReceiver, Tag};
 
 /// Works, and says with which code to leave.
 pub(super) fn work(greeting: Greeting) -> i32 {
@@ -22,32 +22,33 @@ pub(super) fn work(greeting: Greeting) -> i32 {
         }
         Err(_) => sys::die_at_once(),
     };
-    let Bootstrap { entry, name, id, parent, memory_limit, max_message, ends, up } = bootstrap;
+    let Bootstrap { entry, name, id, parent, memory_limit, max_message, ends, up, tree, serves } =
+        bootstrap;
     sys::set_process_name(&name);
     sys::report_stack_overflow(&name);
     let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
     let Ok((arguments, outcome, reports)) = ends.open(limit) else { return CUT_OFF };
-    let mut outcome = ManuallyDrop::new(outcome);
+    desk::sit_down(outcome, serves, limit);
     panic::report_to(reports);
     words::open(up, limit);
-    become_worker(Worker { pid: std::process::id(), name, id, parent });
+    become_worker(Worker { pid: std::process::id(), name, id, parent, tree });
     // Without a thread that listens, the kernel alone watches over the parent.
     let _ = listener.send(control);
     if let Some(bytes) = memory_limit
         && let Err(error) = sys::limit_memory(bytes)
     {
         let why = format!("its memory limit of {bytes} bytes was refused: {error}");
-        return told(outcome.send_text(Tag::BadArguments, &why), 1);
+        return told(desk::send_text(Tag::BadArguments, &why), 1);
     }
     let Some(entry) = Entry::at(entry) else {
-        return told(outcome.send_text(Tag::BadArguments, "it has no such function"), 1);
+        return told(desk::send_text(Tag::BadArguments, "it has no such function"), 1);
     };
     let ended = catch_unwind(AssertUnwindSafe(|| {
         SETUPS.iter().for_each(|set_up| set_up());
         if !SETUPS.is_empty() {
             panic::install_hook();
         }
-        run(entry, arguments, limit, &mut outcome)
+        run(entry, arguments, limit)
     }));
     match ended {
         Ok(code) => code,
@@ -55,31 +56,31 @@ pub(super) fn work(greeting: Greeting) -> i32 {
             leave_if_copy();
             // A payload whose own drop panics would take the process down without a word.
             std::mem::forget(payload);
-            told(outcome.send_text(Tag::Panicked, ""), 101)
+            told(desk::send_text(Tag::Panicked, ""), 101)
         }
     }
 }
 
 /// Runs the function on its arguments and sends what became of it.
-fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, outcome: &mut LaneSender) -> i32 {
+fn run(entry: &Entry, arguments: LaneReceiver, limit: usize) -> i32 {
     // Never dropped: the process ends after this, and a function that has closed all descriptors
     // would make that a panic.
     let mut arguments = ManuallyDrop::new(arguments);
     let call = match entry.work() {
         Work::Call(call) => call,
         Work::Converse(converse) => {
-            converse(&mut arguments, outcome);
+            converse(&mut arguments, &mut |tag, row| desk::send(tag, row));
             return 0;
         }
     };
     let message = match arguments.receive(None) {
         Ok(message) if message.tag == Tag::Value => message,
         Ok(_) | Err(Fault::Rubbish | Fault::TimedOut) => {
-            return told(outcome.send_text(Tag::BadArguments, "its arguments are rubbish"), 1);
+            return told(desk::send_text(Tag::BadArguments, "its arguments are rubbish"), 1);
         }
         Err(Fault::NoRoom) => {
             let why = "there is no descriptor or memory for its arguments";
-            return told(outcome.send_text(Tag::BadArguments, why), 1);
+            return told(desk::send_text(Tag::BadArguments, why), 1);
         }
         Err(Fault::Gone) => sys::die_at_once(),
     };
@@ -88,15 +89,15 @@ fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, outcome: &mut LaneS
         call(&mut row, limit, &mut |answer| {
             leave_if_copy();
             code = match answer {
-                Answer::Value(row) => match outcome.send(Tag::Value, row, None) {
+                Answer::Value(row) => match desk::send(Tag::Value, row) {
                     Err(Fault::NoRoom) => {
                         let why = format!("no descriptor or memory for its {} bytes", row.len());
-                        told(outcome.send_text(Tag::Unencodable, &why), 1)
+                        told(desk::send_text(Tag::Unencodable, &why), 1)
                     }
                     sent => told(sent, 0),
                 },
-                Answer::Unencodable(why) => told(outcome.send_text(Tag::Unencodable, &why), 1),
-                Answer::BadArguments(why) => told(outcome.send_text(Tag::BadArguments, &why), 1),
+                Answer::Unencodable(why) => told(desk::send_text(Tag::Unencodable, &why), 1),
+                Answer::BadArguments(why) => told(desk::send_text(Tag::BadArguments, &why), 1),
             }
         });
     });

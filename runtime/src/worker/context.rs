@@ -11,6 +11,8 @@ pub(crate) struct Worker {
     pub(crate) name: String,
     pub(crate) id: String,
     pub(crate) parent: ParentIs,
+    /// The number that all processes of this run of the program share.
+    pub(crate) tree: u64,
 }
 
 static WORKER: OnceLock<Worker> = OnceLock::new();

@@ -1,5 +1,6 @@
 //! The worker's one runtime thread: it hears what the parent says and wants, and whether it lives.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -11,11 +12,14 @@ use crate::wire::{ChannelError, Control, ControlReceiver, Incoming};
 /// Whether the parent asked this process to stop; can be waited for.
 #[derive(Debug)]
 pub(crate) struct StopFlag {
+    /// The same for who looks often.
+    seen: AtomicBool,
     asked: Mutex<bool>,
     changed: Condvar,
 }
 
-static STOP: StopFlag = StopFlag { asked: Mutex::new(false), changed: Condvar::new() };
+static STOP: StopFlag =
+    StopFlag { seen: AtomicBool::new(false), asked: Mutex::new(false), changed: Condvar::new() };
 
 /// This process's flag. Nobody ever raises it where there is no parent to ask.
 pub(crate) fn stop_flag() -> &'static StopFlag {
@@ -29,11 +33,12 @@ impl StopFlag {
 
     fn raise(&self) {
         *self.lock() = true;
+        self.seen.store(true, Ordering::Release);
         self.changed.notify_all();
     }
 
     pub(crate) fn is_raised(&self) -> bool {
-        *self.lock()
+        self.seen.load(Ordering::Acquire)
     }
 
     /// Waits until it is raised or the time is up; whether it is.
@@ -55,6 +60,24 @@ impl StopFlag {
     }
 }
 
+/// What is done when the parent asks this process to stop, besides raising the flag.
+static AT_STOP: Mutex<Vec<Box<dyn Fn() + Send>>> = Mutex::new(Vec::new());
+
+/// Has something done when the parent asks this process to stop; at once if it has.
+pub(crate) fn at_stop(act: impl Fn() + Send + 'static) {
+    let mut acts = AT_STOP.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if STOP.is_raised() {
+        act();
+    }
+    acts.push(Box::new(act));
+}
+
+fn stop() {
+    STOP.raise();
+    let acts = AT_STOP.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    acts.iter().for_each(|act| act());
+}
+
 /// Starts the thread before there is anything to hear, while the parent reads the hello; it hears
 /// what is handed to it. Where the system has no thread left the worker lives without: the kernel
 /// still ends it with its parent.
@@ -70,7 +93,7 @@ pub(super) fn prepare() -> SyncSender<ControlReceiver> {
             let mut incoming = Incoming::new(usize::MAX);
             loop {
                 match control.receive() {
-                    Ok(Control::Stop) => STOP.raise(),
+                    Ok(Control::Stop) => stop(),
                     Ok(Control::Frame(frame)) => match incoming.add(&frame) {
                         Ok(word) => word.into_iter().for_each(words::take),
                         // There was no memory for it; the next word begins anew.

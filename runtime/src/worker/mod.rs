@@ -11,16 +11,16 @@
 mod body;
 mod context;
 mod control;
+mod desk;
 mod panic;
 mod takeover;
-#[allow(dead_code, reason = "actors use it, and follow")]
 mod words;
 
 pub(crate) use context::worker;
-pub(crate) use control::{StopFlag, stop_flag};
+pub(crate) use control::{StopFlag, at_stop, stop_flag};
+pub(crate) use desk::{Tray, answer, longest, open_ring, take_serves};
 pub use takeover::init;
 pub(crate) use takeover::standing;
 #[cfg(test)]
 pub(crate) use words::up_rubbish;
-#[allow(unused_imports, reason = "actors use it, and follow")]
-pub(crate) use words::{Inlet, hear_local, hear_packets, up};
+pub(crate) use words::{Inlet, UpTurn, hear_local, hear_packets, up, up_now, wait_up};

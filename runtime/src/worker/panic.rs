@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::panic::PanicHookInfo;
 use std::sync::Mutex;
 
-use crate::outcome::PanicReport;
+use crate::outcome::Report;
 use crate::wire::{Encoder, Reports};
 
 static REPORTS: Mutex<Option<Reports>> = Mutex::new(None);
@@ -65,10 +65,10 @@ fn report(info: &PanicHookInfo<'_>) {
 const SECOND: [&str; 2] =
     ["panic in a destructor during cleanup", "panic in a function that cannot unwind"];
 
-fn describe(info: &PanicHookInfo<'_>) -> PanicReport {
+fn describe(info: &PanicHookInfo<'_>) -> Report {
     let backtrace = Backtrace::capture();
     let captured = backtrace.status() == BacktraceStatus::Captured;
-    PanicReport {
+    Report {
         message: text(info.payload()),
         location: info.location().map(|location| location.to_string()),
         thread: match std::thread::current().name() {
@@ -96,7 +96,7 @@ fn is_main() -> bool {
 }
 
 /// Cuts the texts so that a report fits where it is left.
-fn cut(report: &mut PanicReport, longest: usize) {
+fn cut(report: &mut Report, longest: usize) {
     let texts = [Some(&mut report.message), report.backtrace.as_mut()];
     let mut left = longest;
     for text in texts.into_iter().flatten() {

@@ -1,7 +1,11 @@
 //! A fork of the program owns no process: every call there is a typed error, nothing hangs, and
 //! nothing that is dropped there ends what belongs to the original.
 
-use procession::{Error, ExitReason, Process, SpawnError, process};
+use std::time::Duration;
+
+use procession::{
+    Error, ExitReason, Process, SpawnError, SuperviseError, Supervisor, SupervisorEnd, process,
+};
 use procession_tests::{BOTH, LIMIT, alone, eventually, soon, value_of};
 
 #[process]
@@ -210,5 +214,25 @@ fn a_builder_is_refused_in_a_fork() {
             let refused = <square as Process>::builder().name("named").spawn(3).unwrap_err();
             assert!(refused.to_string().contains("`named`"), "{refused}");
         }));
+    });
+}
+
+#[test]
+fn a_supervisor_is_left_alone_in_a_fork() {
+    alone!({
+        let tree = Supervisor::builder().name("tree").start().unwrap();
+        let second = Supervisor::builder().start().unwrap();
+        assert!(in_a_fork(|| {
+            assert!(matches!(tree.wait(), SupervisorEnd::Lost(why) if why.contains("fork")));
+            assert!(matches!(tree.stop(LIMIT), SupervisorEnd::Lost(_)));
+            assert!(tree.status().end.is_some());
+            let error = tree.stop_child("a", LIMIT).unwrap_err();
+            assert!(matches!(error, SuperviseError::Forked { .. }), "{error:?}");
+            let error = Supervisor::builder().start().unwrap_err();
+            assert!(matches!(error, SuperviseError::Forked { .. }), "{error:?}");
+            drop(second);
+        }));
+        assert_eq!(tree.wait_timeout(Duration::ZERO), None);
+        assert_eq!(tree.stop(LIMIT), SupervisorEnd::Stopped);
     });
 }

@@ -1,4 +1,4 @@
-//! The attributes go on functions.
+//! The attributes go on functions, and one of them on `impl` blocks.
 
 use procession::process;
 
@@ -16,7 +16,7 @@ unsafe trait Work {}
 #[process]
 const LIMIT: u64 = 5;
 
-#[process]
+#[procession::setup]
 impl Job {
     fn size(&self) -> u64 {
         self.size

@@ -52,7 +52,59 @@ macro_rules! each {
 
 each!(double = 2, triple = 3);
 
+macro_rules! counter {
+    ($name:ident, $field:ident: $ty:ty, $add:ident) => {
+        struct $name {
+            $field: $ty,
+        }
+
+        #[reexporting::runtime::process(crate = $crate::reexporting::runtime)]
+        impl $name {
+            fn new($field: $ty) -> Self {
+                $name { $field }
+            }
+
+            fn $add(&mut self, reply: $ty) -> $ty {
+                self.$field += reply;
+                self.$field
+            }
+
+            #[stop]
+            fn end(&mut self) {}
+        }
+    };
+}
+
+counter!(Counter, total: i64, add);
+
+macro_rules! whole_block {
+    ($block:item) => {
+        #[procession::process(handle = Owner)]
+        $block
+    };
+}
+
+struct Whole;
+
+whole_block! {
+    impl Whole {
+        fn new() -> Self {
+            Whole
+        }
+
+        fn one(&self) -> u8 {
+            1
+        }
+
+        #[stop]
+        fn end(self) {}
+    }
+}
+
 fn main() {
+    assert_eq!(Counter::spawn(3).unwrap().add(4).unwrap(), 7);
+    let whole: Owner = Whole::spawn().unwrap();
+    assert_eq!(whole.one().unwrap(), 1);
     assert_eq!(square::call(3).unwrap(), 9);
     assert_eq!(both::call(vec![1], (2, 3)).unwrap(), (3, Some(3)));
     assert_eq!(halve::call(8).unwrap(), 4);

@@ -6,13 +6,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use ipc_channel::ipc::{IpcReceiver, IpcSender, IpcSharedMemory};
 use serde::{Deserialize, Serialize};
 
 use super::{Fault, announce};
 use crate::wire::channel::{ChannelError, Guarded};
+use crate::wire::codec::Encoder;
 use crate::wire::region::Region;
 use crate::wire::ring::Producer;
 
@@ -47,12 +47,18 @@ struct Owned {
 /// A region that a message may be written to.
 pub(crate) struct Loan {
     number: u32,
-    pub(crate) region: Arc<Region>,
+    region: Arc<Region>,
 }
 
 impl Loan {
-    /// What the frame says in place of the message.
-    pub(crate) fn place(&self, len: usize) -> [u8; 16] {
+    /// Writes the message, and says what the frame says in its place.
+    pub(crate) fn fill(&self, row: &Encoder<'_>) -> [u8; 16] {
+        let len = row.len();
+        let mut at = 0;
+        for piece in row.pieces() {
+            self.region.write(at, piece);
+            at += piece.len();
+        }
         let mut place = [0; 16];
         place[..4].copy_from_slice(&self.number.to_le_bytes());
         place[8..].copy_from_slice(&(len as u64).to_le_bytes());
@@ -60,16 +66,30 @@ impl Loan {
     }
 }
 
+/// Why no region was lent.
+#[derive(Debug)]
+pub(crate) enum Unlent {
+    /// All are lent: the reader has to be done up to there.
+    Until(u64),
+    Fault(Fault),
+}
+
+impl From<Fault> for Unlent {
+    fn from(fault: Fault) -> Self {
+        Unlent::Fault(fault)
+    }
+}
+
 impl Pool {
-    /// A region of at least `len` bytes for the frame that is pushed next.
+    /// A region of at least `len` bytes for the frame that is pushed next. Where nobody reads yet,
+    /// regions are announced by [`announce_all`](Pool::announce_all).
     pub(crate) fn lend(
         &mut self,
         len: usize,
         ring: &mut Producer,
-        spills: &IpcSender<Spill>,
-        deadline: Option<Instant>,
-    ) -> Result<Loan, Fault> {
-        let mut owned = self.find(len, ring, spills, deadline)?;
+        spills: Option<&IpcSender<Spill>>,
+    ) -> Result<Loan, Unlent> {
+        let mut owned = self.find(len, ring, spills)?;
         // Any position of a frame that begins here and ends later will do.
         owned.busy_until = ring.position() + 1;
         let loan = Loan { number: owned.number, region: Arc::clone(&owned.region) };
@@ -77,14 +97,29 @@ impl Pool {
         Ok(loan)
     }
 
+    /// Hands all regions over to a reader that knows none of them.
+    pub(crate) fn announce_all(&self, spills: &IpcSender<Spill>) -> Result<(), Fault> {
+        self.regions.iter().try_for_each(|owned| owned.announce(None, spills))
+    }
+
+    /// What lies in a region: for a message that no reader will have.
+    pub(crate) fn contents(&self, place: &[u8]) -> Option<Vec<u8>> {
+        let number = u32::from_le_bytes(place.get(..4)?.try_into().ok()?);
+        let len = u64::from_le_bytes(place.get(8..16)?.try_into().ok()?);
+        let owned = self.regions.iter().find(|owned| owned.number == number)?;
+        let len = usize::try_from(len).ok().filter(|&len| len <= owned.region.len())?;
+        let mut bytes = Vec::new();
+        owned.region.read(0, len, &mut bytes);
+        Some(bytes)
+    }
+
     /// Takes a region out that is free and large enough.
     fn find(
         &mut self,
         len: usize,
         ring: &mut Producer,
-        spills: &IpcSender<Spill>,
-        deadline: Option<Instant>,
-    ) -> Result<Owned, Fault> {
+        spills: Option<&IpcSender<Spill>>,
+    ) -> Result<Owned, Unlent> {
         let done = ring.done().map_err(|_| Fault::Rubbish)?;
         let fits = |owned: &Owned| owned.region.len() >= len;
         // The one used last is the one most likely in a cache.
@@ -93,13 +128,15 @@ impl Pool {
             return Ok(self.regions.remove(at));
         }
         if self.regions.len() < REGIONS {
-            return self.make(len, None, spills);
+            return Ok(self.make(len, None, spills)?);
         }
         // All are lent, or too small. The first to come back is the first in the row.
         let at = self.regions.iter().position(fits).unwrap_or(0);
-        ring.wait_until_done(self.regions[at].busy_until, deadline)?;
+        if self.regions[at].busy_until > done {
+            return Err(Unlent::Until(self.regions[at].busy_until));
+        }
         let owned = self.regions.remove(at);
-        if fits(&owned) { Ok(owned) } else { self.make(len, Some(owned.number), spills) }
+        Ok(self.make(len, Some(owned.number), spills)?)
     }
 
     /// Makes a region and hands it over, in place of another.
@@ -107,16 +144,25 @@ impl Pool {
         &mut self,
         len: usize,
         forget: Option<u32>,
-        spills: &IpcSender<Spill>,
+        spills: Option<&IpcSender<Spill>>,
     ) -> Result<Owned, Fault> {
         // For the region, and for the copy that ipc-channel makes to send it.
         let room = crate::sys::make_room(4).ok_or(Fault::NoRoom)?;
         let region = Region::zeroed(roomy(len), &room).map_err(|_| Fault::NoRoom)?;
         self.numbers += 1;
-        let number = self.numbers;
-        let memory = region.copy().map_err(|_| Fault::NoRoom)?;
-        announce(spills, Spill { number, forget, memory })?;
-        Ok(Owned { number, region: Arc::new(region), busy_until: 0 })
+        let owned = Owned { number: self.numbers, region: Arc::new(region), busy_until: 0 };
+        match spills.map(|spills| owned.announce(forget, spills)) {
+            // Whoever reads after one that has gone is told of all regions.
+            None | Some(Ok(()) | Err(Fault::Gone)) => Ok(owned),
+            Some(Err(fault)) => Err(fault),
+        }
+    }
+}
+
+impl Owned {
+    fn announce(&self, forget: Option<u32>, spills: &IpcSender<Spill>) -> Result<(), Fault> {
+        let memory = self.region.copy().map_err(|_| Fault::NoRoom)?;
+        Ok(announce(spills, Spill { number: self.number, forget, memory })?)
     }
 }
 

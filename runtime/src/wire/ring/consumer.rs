@@ -36,12 +36,25 @@ pub(crate) struct Consumer {
     released: u64,
     /// Up to where frames were known to be complete.
     seen: u64,
+    timed: bool,
     patience: Patience,
 }
 
 impl Consumer {
     pub(crate) fn new(shared: Shared) -> Self {
-        Consumer { shared, taken: 0, released: 0, seen: 0, patience: Patience::new() }
+        Self::at(shared, 0)
+    }
+
+    /// Goes on where another consumer of the same ring stopped.
+    pub(crate) fn at(shared: Shared, position: u64) -> Self {
+        let (taken, released, seen) = (position, position, position);
+        Consumer { shared, taken, released, seen, timed: false, patience: Patience::new() }
+    }
+
+    /// Notes when each frame is taken from now on.
+    #[cfg(not(loom))]
+    pub(crate) fn note_times(&mut self) {
+        self.timed = true;
     }
 
     /// Takes the next frame if there is one: its bytes into the buffer, its tag as the answer.
@@ -58,7 +71,28 @@ impl Consumer {
         into.clear();
         self.shared.data.read(self.taken + HEADER, len as usize, into);
         self.taken += footprint(len);
+        let read = &self.shared.control().read.0;
+        #[cfg(not(loom))]
+        if self.timed {
+            read.began.store(crate::sys::monotonic_nanos(), Relaxed);
+        }
+        // Before the frame is handed on: what dies in its hands is known to have been there.
+        read.taken.store(self.taken, Release);
         Ok(Some(tag))
+    }
+
+    /// Takes the next frame if there is one; what was taken before is done.
+    #[cfg(not(loom))]
+    pub(crate) fn pop_now(&mut self, into: &mut Vec<u8>) -> Result<u32, PopError> {
+        self.release();
+        match self.try_pop(into)? {
+            Some(tag) => Ok(tag),
+            None if self.shared.is_closed() || self.shared.is_finished() => {
+                // What was published before that is still to be had.
+                self.try_pop(into)?.ok_or(PopError::Closed)
+            }
+            None => Err(PopError::Empty),
+        }
     }
 
     /// Takes the next frame, and waits for it until the deadline.
@@ -67,13 +101,30 @@ impl Consumer {
         into: &mut Vec<u8>,
         deadline: Option<Instant>,
     ) -> Result<u32, PopError> {
+        self.pop_unless(into, deadline, || false)
+    }
+
+    /// Takes the next frame, and waits for it until the deadline, or until the condition holds:
+    /// whoever makes it true tolls [`ReaderBell`] afterwards.
+    pub(crate) fn pop_unless(
+        &mut self,
+        into: &mut Vec<u8>,
+        deadline: Option<Instant>,
+        called_off: impl Fn() -> bool,
+    ) -> Result<u32, PopError> {
         self.release();
         loop {
             if let Some(tag) = self.try_pop(into)? {
                 return Ok(tag);
             }
-            self.wait(deadline)?;
+            self.wait(deadline, &called_off)?;
         }
+    }
+
+    /// What wakes whoever waits here.
+    #[cfg(not(loom))]
+    pub(crate) fn bell(&self) -> ReaderBell {
+        ReaderBell(self.shared.clone())
     }
 
     /// Gives back the space of the frames that were taken, and wakes a writer for whom it is
@@ -85,7 +136,7 @@ impl Consumer {
         }
         self.released = self.taken;
         let control = self.shared.control();
-        control.done.0.store(self.taken, Release);
+        control.read.0.done.store(self.taken, Release);
         if control.writer.0.is_armed() {
             // The writer's position may be newer than what was seen, so its need is held against
             // the least room there can be.
@@ -114,21 +165,31 @@ impl Consumer {
     }
 
     #[cold]
-    fn wait(&mut self, deadline: Option<Instant>) -> Result<(), PopError> {
-        let shared = self.shared.clone();
-        let seen = self.seen;
-        let news = || shared.control().written.0.load(Acquire) != seen || shared.is_closed();
+    fn wait(
+        &mut self,
+        deadline: Option<Instant>,
+        called_off: impl Fn() -> bool,
+    ) -> Result<(), PopError> {
+        let Consumer { shared, patience, seen, .. } = self;
+        let over = |shared: &Shared| shared.is_closed() || shared.is_finished();
+        let is_new = || shared.control().written.0.load(Acquire) != *seen;
+        let news = || is_new() || over(shared) || called_off();
         #[cfg(not(loom))]
-        if self.patience.look(news) && !shared.is_closed() {
+        if patience.look(news) && is_new() {
             return Ok(());
         }
+        #[cfg(loom)]
+        let _ = patience;
         let bell = &shared.control().reader.0;
         bell.arm();
         if news() {
             bell.disarm();
             // What was published before the death was noticed is still to be had.
-            let closed = shared.is_closed() && !self.look()?;
-            return if closed { Err(PopError::Closed) } else { Ok(()) };
+            let over = over(shared);
+            if self.look()? {
+                return Ok(());
+            }
+            return if over { Err(PopError::Closed) } else { Err(PopError::Empty) };
         }
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
@@ -137,5 +198,16 @@ impl Consumer {
         }
         bell.sleep(left);
         Ok(())
+    }
+}
+
+/// Wakes whoever waits for a frame, to look whether that is still wanted.
+#[cfg(not(loom))]
+pub(crate) struct ReaderBell(Shared);
+
+#[cfg(not(loom))]
+impl ReaderBell {
+    pub(crate) fn toll(&self) {
+        self.0.toll_reader();
     }
 }

@@ -28,13 +28,27 @@ use super::data::Data;
 pub(crate) struct Control {
     /// Up to where frames are complete. Stored by the producer.
     pub(super) written: Line<AtomicU64>,
-    /// Up to where the space is free again. Stored by the consumer.
-    pub(super) done: Line<AtomicU64>,
+    /// How far the consumer is. Stored by the consumer.
+    pub(super) read: Line<Progress>,
     /// Where the consumer sleeps.
     pub(super) reader: Line<Bell>,
     /// Where the producer sleeps, and how much room would wake it.
     pub(super) writer: Line<Bell>,
     pub(super) need: AtomicU64,
+    /// Whether nothing will follow what is there.
+    pub(super) closing: AtomicU32,
+}
+
+/// How far the consumer is, on one line: it stores them one after the other.
+#[repr(C)]
+pub(super) struct Progress {
+    /// Up to where the space is free again.
+    pub(super) done: AtomicU64,
+    /// Up to where frames were taken. What lies between the two is being handled.
+    pub(super) taken: AtomicU64,
+    /// When the last frame was taken, in nanoseconds of the system's monotonic clock, where the
+    /// consumer was asked to note it.
+    pub(super) began: AtomicU64,
 }
 
 /// A word on a cache line of its own.
@@ -152,10 +166,15 @@ impl Shared {
         Shared {
             control: Arc::new(Control {
                 written: Line(AtomicU64::new(0)),
-                done: Line(AtomicU64::new(0)),
+                read: Line(Progress {
+                    done: AtomicU64::new(0),
+                    taken: AtomicU64::new(0),
+                    began: AtomicU64::new(0),
+                }),
                 reader: bell(),
                 writer: bell(),
                 need: AtomicU64::new(0),
+                closing: AtomicU32::new(0),
             }),
             data: Data::model(capacity),
             gone: Arc::new(AtomicBool::new(false)),
@@ -181,5 +200,29 @@ impl Shared {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.gone.load(Acquire)
+    }
+
+    /// Says that nothing will follow what is there.
+    pub(crate) fn finish(&self) {
+        self.control().closing.store(1, Release);
+        fence(SeqCst);
+        self.control().reader.0.toll();
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.control().closing.load(Acquire) == 1
+    }
+
+    /// Wakes a consumer that waits for a frame, to look again.
+    #[cfg(not(loom))]
+    pub(super) fn toll_reader(&self) {
+        fence(SeqCst);
+        self.control().reader.0.toll();
+    }
+
+    /// Wakes a producer that waits for room, to look again.
+    #[cfg(not(loom))]
+    pub(crate) fn toll_writer(&self) {
+        self.control().writer.0.toll();
     }
 }

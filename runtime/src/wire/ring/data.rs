@@ -41,6 +41,12 @@ mod mapped {
             }
         }
 
+        /// Writes eight bytes that do not lie around the end.
+        #[inline]
+        pub(crate) fn write_word(&self, at: u64, word: u64) {
+            self.region.write_word(self.start + self.place(at), word);
+        }
+
         /// Copies out of the ring and appends to a buffer.
         #[inline]
         pub(crate) fn read(&self, at: u64, len: usize, into: &mut Vec<u8>) {
@@ -87,6 +93,10 @@ mod model {
                 // SAFETY: loom checks that nobody else touches the cell meanwhile.
                 self.0[(at % self.capacity()) as usize].with_mut(|cell| unsafe { *cell = byte });
             }
+        }
+
+        pub(crate) fn write_word(&self, at: u64, word: u64) {
+            self.write(at, &word.to_le_bytes());
         }
 
         pub(crate) fn read(&self, at: u64, len: usize, into: &mut Vec<u8>) {

@@ -25,10 +25,14 @@ mod data;
 mod model;
 mod producer;
 
+#[cfg(not(loom))]
+pub(crate) use consumer::ReaderBell;
 pub(crate) use consumer::{Consumer, PopError};
 pub(crate) use control::Shared;
 #[cfg(not(loom))]
 pub(crate) use control::{CONTROL, Control};
+#[cfg(not(loom))]
+pub(crate) use producer::WaitingRoom;
 pub(crate) use producer::{Producer, PushError};
 
 /// The other side published a position or a length that cannot be.

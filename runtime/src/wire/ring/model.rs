@@ -70,7 +70,7 @@ fn a_writer_killed_at_any_point_leaves_no_reader_asleep() {
                 Killed::BeforePublishing => {}
                 Killed::BeforeWaking => {
                     let frame = 7_u64 << 32 | 1;
-                    producer.lay_down(&frame.to_le_bytes(), [[7].as_slice()].into_iter());
+                    producer.lay_down(frame, [[7].as_slice()].into_iter());
                     producer.publish(footprint(1));
                 }
                 Killed::AfterWaking => push(&mut producer, 7).unwrap(),

@@ -55,7 +55,7 @@ impl Producer {
 
     /// Up to where the reader is done.
     pub(crate) fn done(&mut self) -> Result<u64, Violation> {
-        let done = self.shared.control().done.0.load(Acquire);
+        let done = self.shared.control().read.0.done.load(Acquire);
         if done < self.done || done > self.written || !done.is_multiple_of(8) {
             return Err(Violation);
         }
@@ -71,16 +71,36 @@ impl Producer {
         pieces: impl Iterator<Item = &'a [u8]>,
         deadline: Option<Instant>,
     ) -> Result<(), PushError> {
-        debug_assert!(len <= self.longest());
         let size = footprint(len as u64);
         if !self.fits(size)? {
             self.wait(size, deadline)?;
         }
+        self.push_now(tag, len, pieces)
+    }
+
+    /// Whether a frame with so many bytes would not have to wait; if it would, up to where the
+    /// reader has to be done.
+    #[cfg(not(loom))]
+    pub(crate) fn room(&mut self, len: usize) -> Result<Result<(), u64>, Violation> {
+        let size = footprint(len as u64);
+        let until = (self.written + size).saturating_sub(self.shared.data.capacity());
+        Ok(if self.fits(size)? { Ok(()) } else { Err(until) })
+    }
+
+    /// Writes a frame for which there is room.
+    pub(crate) fn push_now<'a>(
+        &mut self,
+        tag: u32,
+        len: usize,
+        pieces: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), PushError> {
+        debug_assert!(len <= self.longest());
+        let size = footprint(len as u64);
         if self.shared.is_closed() {
             return Err(PushError::Closed);
         }
-        let header = (u64::from(tag) << 32 | len as u64).to_le_bytes();
-        self.lay_down(&header, pieces);
+        let header = u64::from(tag) << 32 | len as u64;
+        self.lay_down(header, pieces);
         self.publish(size);
         let reader = &self.shared.control().reader.0;
         if reader.is_armed() {
@@ -100,9 +120,64 @@ impl Producer {
         if self.fits(size)? { Ok(()) } else { self.wait(size, deadline) }
     }
 
+    /// Up to where the reader was done when it last made sense.
+    #[cfg(not(loom))]
+    pub(crate) fn last_done(&self) -> u64 {
+        self.done
+    }
+
+    /// How far the reader has taken frames, if what it says can be: between what it is done with
+    /// and what was written.
+    #[cfg(not(loom))]
+    pub(crate) fn taken(&mut self) -> Result<u64, Violation> {
+        let done = self.done()?;
+        let taken = self.shared.control().read.0.taken.load(Acquire);
+        if taken < done || taken > self.written { Err(Violation) } else { Ok(taken) }
+    }
+
+    /// When the last frame was taken, by the reader's own word.
+    #[cfg(not(loom))]
+    pub(crate) fn began(&self) -> u64 {
+        self.shared.control().read.0.began.load(Relaxed)
+    }
+
+    /// Has the next reader begin at a position: this one is dead, and what it was handling is not
+    /// handled again.
+    #[cfg(not(loom))]
+    pub(crate) fn rewind(&mut self, to: u64) {
+        self.done = to;
+        let read = &self.shared.control().read.0;
+        read.taken.store(to, Relaxed);
+        read.done.store(to, Release);
+        self.shared.toll_writer();
+    }
+
+    /// Says that nothing will follow what is there.
+    #[cfg(not(loom))]
+    pub(crate) fn finish(&self) {
+        self.shared.finish();
+    }
+
+    /// Reads back a frame of this side's own that lies between two of its positions: its tag and
+    /// its bytes, whatever the other side has made of them.
+    #[cfg(not(loom))]
+    pub(crate) fn read_back(&self, start: u64, end: u64) -> (u32, Vec<u8>) {
+        let header = self.shared.data.read_word(start);
+        let len = (header & u64::from(u32::MAX)).min(end - start - HEADER);
+        let mut bytes = Vec::new();
+        self.shared.data.read(start + HEADER, len as usize, &mut bytes);
+        ((header >> 32) as u32, bytes)
+    }
+
+    /// Where a thread waits for room without holding the producer.
+    #[cfg(not(loom))]
+    pub(crate) fn waiting_room(&self) -> WaitingRoom {
+        WaitingRoom(self.shared.clone())
+    }
+
     /// Writes the bytes of a frame, which nobody sees yet.
-    pub(super) fn lay_down<'a>(&self, header: &[u8], pieces: impl Iterator<Item = &'a [u8]>) {
-        self.shared.data.write(self.written, header);
+    pub(super) fn lay_down<'a>(&self, header: u64, pieces: impl Iterator<Item = &'a [u8]>) {
+        self.shared.data.write_word(self.written, header);
         let mut at = self.written + HEADER;
         for piece in pieces {
             self.shared.data.write(at, piece);
@@ -158,5 +233,55 @@ impl Producer {
     #[cfg(loom)]
     fn look(&mut self, size: u64) -> Result<bool, Violation> {
         self.fits(size)
+    }
+}
+
+/// How many looks a waiting writer takes for much room, before it is content with little.
+#[cfg(not(loom))]
+const MOMENT: u32 = 16;
+
+/// Waits for room without holding the producer.
+#[cfg(not(loom))]
+pub(crate) struct WaitingRoom(Shared);
+
+#[cfg(not(loom))]
+impl WaitingRoom {
+    /// Waits until the reader is done up to a position, or is gone, or the deadline has passed. May
+    /// return early for no reason; the caller looks again.
+    pub(crate) fn wait(&self, position: u64, deadline: Instant, patience: &mut Patience) {
+        let control = self.0.control();
+        let reached =
+            |position| control.read.0.done.load(Acquire) >= position || self.0.is_closed();
+        let done = || reached(position);
+        // A fast reader has half of it done in a moment. Who came back for each message would get
+        // in its way, and would have to give the processor away each time.
+        let half = position + control.written.0.load(Relaxed).saturating_sub(position) / 2;
+        let mut looks = 0;
+        let found = patience.look(|| {
+            looks += 1;
+            reached(half) || looks > MOMENT && done()
+        });
+        if found {
+            return;
+        }
+        let waiting = control.written.0.load(Relaxed).saturating_sub(position);
+        control.need.store(self.0.data.capacity().saturating_sub(waiting), Relaxed);
+        control.writer.0.arm();
+        let left = deadline.saturating_duration_since(Instant::now());
+        if done() || left.is_zero() {
+            control.writer.0.disarm();
+            return;
+        }
+        control.writer.0.sleep(Some(left));
+    }
+
+    /// Wakes whoever waits, for good.
+    pub(crate) fn close(&self) {
+        self.0.close();
+    }
+
+    /// Wakes whoever waits, to look again.
+    pub(crate) fn toll(&self) {
+        self.0.toll_writer();
     }
 }

@@ -1,0 +1,279 @@
+//! Telling and asking, wherever the actor's mailbox is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::mailbox::own_place;
+use super::reply::Reply;
+use crate::error::{AskError, SendError, Undelivered};
+use crate::id::{Place, Right};
+use crate::route::{self, Arrival, Asking, Mail, Slot, Told, Unanswered, Woken};
+use crate::wire::{Claims, Encoder, Tag, lending};
+use crate::worker::longest;
+
+/// Whom to send to.
+pub(super) struct Addressee<'a> {
+    pub(super) name: &'a str,
+    pub(super) place: &'a Place,
+    /// Where its mailbox is, if that is in this process.
+    pub(super) slot: Option<&'a Arc<Slot>>,
+}
+
+/// How long to wait for room.
+#[derive(Clone, Copy)]
+pub(super) enum Room {
+    Now,
+    Within(Duration),
+    /// Not at all, but have somebody else wait.
+    Elsewhere,
+}
+
+impl Addressee<'_> {
+    /// Sends a message.
+    pub(super) fn tell<M: Serialize + 'static>(
+        &self,
+        message: M,
+        room: Room,
+    ) -> Result<(), SendError<M>> {
+        self.tell_as(message, room, None)
+    }
+
+    /// Sends a message, which may be one that asks.
+    fn tell_as<M: Serialize + 'static>(
+        &self,
+        message: M,
+        room: Room,
+        asks: Option<u64>,
+    ) -> Result<(), SendError<M>> {
+        let sent = self.send(&message, room, asks);
+        match sent {
+            Ok(claims) => {
+                // Its rights are elsewhere now, so that dropping the message drops none of them.
+                claims.commit();
+                Ok(())
+            }
+            Err(why) => Err(SendError::new(self.name, why, message)),
+        }
+    }
+
+    fn send<M: Serialize + 'static>(
+        &self,
+        message: &M,
+        room: Room,
+        asks: Option<u64>,
+    ) -> Result<Claims, Undelivered> {
+        if crate::sys::is_copy() {
+            return Err(Undelivered::Forked);
+        }
+        let limit = self.slot.map_or_else(longest, |slot| slot.terms.max_message);
+        // Written where it stays: to move it would cost as much as to write it.
+        let mut mail = Mail { tag: Tag::Value, row: Encoder::new(limit), rights: Vec::new() };
+        let (encoded, claims) = lending(|| mail.row.section(message));
+        encoded?;
+        mail.rights = claims.rights();
+        mail.tag = match mail.rights.as_slice() {
+            [] => Tag::Value,
+            [right] if asks == Some(right.number) => Tag::Ask,
+            _ => Tag::Passed,
+        };
+        if mail.tag != Tag::Value {
+            mail.row.written(&mail.rights)?;
+        }
+        let given = std::any::type_name::<M>();
+        match (self.slot, room) {
+            (Some(slot), Room::Now) => slot.try_send(&mut mail)?,
+            (Some(slot), Room::Within(limit)) => slot.send(&mut mail, limit)?,
+            (Some(slot), Room::Elsewhere) => {
+                let from = route::here().clone();
+                let Mail { tag, row, rights } = mail;
+                slot.arrive(Arrival { from, tag, row: row.to_vec(), rights });
+            }
+            (None, Room::Now) => {
+                route::send_far(self.place, given, mail.row.to_vec(), mail.rights, None)?;
+            }
+            (None, Room::Within(limit)) => {
+                route::send_far(self.place, given, mail.row.to_vec(), mail.rights, Some(limit))?;
+            }
+            (None, Room::Elsewhere) => {
+                if SENDERS.fetch_add(1, Ordering::Relaxed) >= MOST {
+                    SENDERS.fetch_sub(1, Ordering::Relaxed);
+                    return Err(Undelivered::Full);
+                }
+                let (place, row, rights) = (self.place.clone(), mail.row.to_vec(), mail.rights);
+                std::thread::Builder::new()
+                    .name("procession-ask".to_owned())
+                    .stack_size(256 * 1024)
+                    .spawn(move || send_for(&place, given, row, rights))
+                    .map_err(|error| {
+                        SENDERS.fetch_sub(1, Ordering::Relaxed);
+                        Undelivered::System(error.to_string())
+                    })?;
+            }
+        }
+        Ok(claims)
+    }
+
+    /// Sends a message with the right to answer in it, and waits for the answer.
+    pub(super) fn ask<M, R>(
+        &self,
+        message: impl FnOnce(Reply<R>) -> M,
+        limit: Duration,
+    ) -> Result<R, AskError<M>>
+    where
+        M: Serialize + 'static,
+        R: DeserializeOwned + 'static,
+    {
+        let now = Instant::now();
+        let deadline = now.checked_add(limit).unwrap_or(now + Duration::from_secs(1 << 30));
+        let own = self.slot.is_some_and(|slot| slot.in_hand_here());
+        let asking = self.begin()?;
+        self.send_asking(&asking, message, Room::Within(limit), own)?;
+        let told = match self.slot {
+            Some(slot) => slot.answers.wait(&asking.0, deadline),
+            None => sleep(&asking, deadline),
+        };
+        if told.is_none()
+            && let Some(slot) = self.slot
+        {
+            // Somebody has to take the answer out of the lane when it comes.
+            let _ = slot.answers.unattend_sent(&asking.0);
+        }
+        conclude(told, self.name, limit)
+    }
+
+    /// Begins an ask; not in a copy made by `fork`, where nothing could be locked.
+    fn begin<M>(&self) -> Result<Asking, AskError<M>> {
+        if crate::sys::is_copy() {
+            let (actor, reason) = (self.name.to_owned(), Undelivered::Forked);
+            return Err(AskError::NotDelivered { actor, reason, message: None });
+        }
+        route::ready();
+        Ok(route::begin())
+    }
+
+    fn send_asking<M, R>(
+        &self,
+        asking: &Asking,
+        message: impl FnOnce(Reply<R>) -> M,
+        room: Room,
+        own: bool,
+    ) -> Result<(), AskError<M>>
+    where
+        M: Serialize + 'static,
+    {
+        let right = Right { number: asking.0.number, asker: route::here().clone() };
+        let message = message(Reply::new(right, false));
+        if own || own_place() == Some(self.place) {
+            let why = Undelivered::Itself;
+            return Err(SendError::new(self.name, why, message).into());
+        }
+        Ok(self.tell_as(message, room, Some(asking.0.number))?)
+    }
+
+    /// The same as a future's first step and what follows.
+    pub(super) fn begin_asking<M, R>(
+        &self,
+        message: impl FnOnce(Reply<R>) -> M,
+    ) -> Result<Asking, AskError<M>>
+    where
+        M: Serialize + 'static,
+    {
+        let asking = self.begin()?;
+        // Before there can be an answer: without somebody to read it there is to be none.
+        if let Some(slot) = self.slot
+            && let Err(error) = slot.answers.unattend(&asking.0)
+        {
+            let reason = Undelivered::System(error.to_string());
+            let actor = self.name.to_owned();
+            return Err(AskError::NotDelivered { actor, reason, message: None });
+        }
+        let sent = self.send_asking(&asking, message, Room::Elsewhere, false);
+        if let (Err(_), Some(slot)) = (&sent, self.slot) {
+            slot.answers.strike_out(asking.0.number);
+        }
+        sent?;
+        if let Some(slot) = self.slot {
+            // Once more: a crash before the message was there has forgotten it. There is a thread.
+            let _ = slot.answers.unattend(&asking.0);
+        }
+        Ok(asking)
+    }
+}
+
+/// How many threads send for futures that wait for credit of actors elsewhere.
+static SENDERS: AtomicUsize = AtomicUsize::new(0);
+
+/// The most of them; with more, such a message is refused as one for which there is no room.
+const MOST: usize = 64;
+
+/// Sends for someone who does not wait, and tells the asker if it cannot be.
+fn send_for(place: &Place, given: &str, row: Vec<u8>, rights: Vec<Right>) {
+    crate::sys::block_signals();
+    let sent = route::send_far(place, given, row, rights.clone(), Some(super::PATIENCE));
+    SENDERS.fetch_sub(1, Ordering::Relaxed);
+    if let Err(why) = sent {
+        for right in rights {
+            route::answer(right, Err(Unanswered::NotDelivered(why.clone())));
+        }
+    }
+}
+
+fn sleep(asking: &Asking, deadline: Instant) -> Option<Told> {
+    loop {
+        match asking.0.sleep(deadline) {
+            Woken::Told(told) => return Some(told),
+            Woken::Turn => {}
+            Woken::Late => return None,
+        }
+    }
+}
+
+/// What an asker makes of what it was told.
+pub(super) fn conclude<M, R: DeserializeOwned + 'static>(
+    told: Option<Told>,
+    name: &str,
+    limit: Duration,
+) -> Result<R, AskError<M>> {
+    let why = match told {
+        None => return Err(AskError::TimedOut { actor: name.to_owned(), after: limit }),
+        Some(Told::Value(body)) => {
+            let read = body.body().decode(|mut row| {
+                row.skip::<u64>()?;
+                let value = row.section::<R>()?;
+                row.finish::<R>()?;
+                Ok(value)
+            });
+            return read.map_err(|error: crate::error::DecodeError| AskError::Undeliverable {
+                actor: name.to_owned(),
+                why: error.to_string(),
+            });
+        }
+        Some(Told::Not(why)) => why,
+    };
+    let actor = name.to_owned();
+    Err(match why {
+        Unanswered::Dropped => AskError::NoReply { actor },
+        Unanswered::Undeliverable(why) => AskError::Undeliverable { actor, why },
+        Unanswered::NotDelivered(reason) => AskError::NotDelivered { actor, reason, message: None },
+        Unanswered::Died { actor, pid, reason } => AskError::MaybeExecuted { actor, pid, reason },
+        Unanswered::Late => AskError::TimedOut { actor, after: limit },
+    })
+}
+
+/// Waits for what an asker is told, without a thread.
+pub(super) async fn told(asking: &Asking) -> Told {
+    std::future::poll_fn(|context| asking.0.poll(context.waker())).await
+}
+
+/// Has the asker told that it is too late, in time.
+pub(super) fn in_time(asking: &Asking, limit: Duration) -> Option<route::Timer> {
+    let number = asking.0.number;
+    let when = Instant::now().checked_add(limit)?;
+    route::at(when, move || {
+        route::tell(number, Told::Not(Unanswered::Late));
+    })
+}

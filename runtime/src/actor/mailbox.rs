@@ -1,0 +1,463 @@
+//! Where an actor takes its messages from.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Once, OnceLock};
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+
+use super::address::Address;
+use super::reply;
+use crate::error::{RecvError, RecvTimeoutError, TryRecvError, Undelivered};
+use crate::id::{Place, Right};
+use crate::route::{self, Aside, Fed, Slot, Taken, Unanswered};
+use crate::sys::is_copy;
+use crate::wire::{Body, Decoder, Fault, LaneReceiver, Tag, Word, receiving};
+use crate::worker::{self, Tray, stop_flag};
+
+/// The messages of one actor, one at a time.
+///
+/// A function that has a parameter of this type is an actor: `spawn` gives an
+/// [`Actor`](crate::Actor), to which messages are sent. The messages of one sender come in the
+/// order in which it sent them. The mailbox belongs to the process that spawned the actor, and
+/// survives this one: taking a message says that the one before is done, and when this process dies,
+/// only the message that it has in hand is in doubt.
+///
+/// It ends when the actor is asked to stop, whatever still waits in it, and after
+/// [`drain`](crate::Actor::drain) when it is empty.
+///
+/// # Examples
+///
+/// ```
+/// use procession::{Mailbox, Reply, process};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// enum Count {
+///     Add(i64),
+///     Get(Reply<i64>),
+/// }
+///
+/// #[process]
+/// fn counter(start: i64, mailbox: Mailbox<Count>) {
+///     let mut total = start;
+///     for message in mailbox {
+///         match message {
+///             Count::Add(n) => total += n,
+///             Count::Get(reply) => reply.send(total),
+///         }
+///     }
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// let counter = counter::spawn(10)?;
+/// counter.tell(Count::Add(5))?;
+/// assert_eq!(counter.ask(Count::Get)?, 15);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "an actor that drops its mailbox takes no messages"]
+pub struct Mailbox<M> {
+    source: Source,
+    context: Context<M>,
+}
+
+enum Source {
+    Ring(Box<LaneReceiver>),
+    /// Messages come as words; so far they are done up to there, and taken up to there.
+    Words(u64, u64),
+    Here(Arc<Slot>),
+}
+
+/// The slot that this process serves, if it has taken its mailbox.
+pub(super) fn own_place() -> Option<&'static Place> {
+    OWN.get()
+}
+
+static OWN: OnceLock<Place> = OnceLock::new();
+
+static TRAY: Tray<Fed> = Tray::new();
+
+/// Takes what the parent says of the slot that this process serves.
+fn hear(bytes: Vec<u8>) {
+    match route::read_aside(&bytes) {
+        Some(Aside::Fed(fed)) => TRAY.put(fed),
+        Some(Aside::Closing) => TRAY.close(),
+        _ => {}
+    }
+}
+
+/// What an actor knows of itself: see [`Mailbox::context`].
+///
+/// # Examples
+///
+/// ```
+/// use procession::{Address, Mailbox, Reply, process};
+///
+/// #[process]
+/// fn guest(book: Address<String>, mailbox: Mailbox<Reply<u32>>) {
+///     let me = mailbox.context();
+///     book.tell(format!("{}, at {}", me.name(), me.address())).unwrap();
+///     mailbox.for_each(|reply| reply.send(me.incarnation()));
+/// }
+///
+/// # #[process]
+/// # fn book(mailbox: Mailbox<String>) -> Vec<String> {
+/// #     mailbox.collect()
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let book = book::spawn()?;
+/// let guest = guest::builder().name("Ada").spawn(book.address())?;
+/// assert_eq!(guest.ask(|reply| reply)?, 1); // the first process of this actor
+/// book.drain();
+/// assert!(book.join()?[0].starts_with("Ada, at "));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Context<M> {
+    place: Place,
+    name: String,
+    incarnation: u32,
+    message: PhantomData<fn() -> M>,
+}
+
+impl<M> Mailbox<M> {
+    /// The mailbox that this worker was started for.
+    pub(super) fn of_worker(limit: usize) -> Result<Self, String> {
+        route::ready();
+        let none = || "its mailbox was not handed over".to_owned();
+        let mut serves = worker::take_serves().ok_or_else(none)?;
+        let name = worker::worker().map(|worker| worker.name.clone()).unwrap_or_default();
+        let source = match worker::open_ring(&mut serves, limit) {
+            Some(Ok(ring)) => Source::Ring(Box::new(ring)),
+            Some(Err(_)) => return Err("its mailbox cannot be opened".to_owned()),
+            None => {
+                static ONCE: Once = Once::new();
+                ONCE.call_once(|| {
+                    worker::hear_local(hear);
+                    worker::at_stop(|| TRAY.close());
+                });
+                Source::Words(0, 0)
+            }
+        };
+        let _ = OWN.set(serves.place.clone());
+        let context = Context::new(serves.place, name, serves.incarnation);
+        Ok(Mailbox { source, context })
+    }
+
+    /// A mailbox of this process.
+    pub(super) fn here(slot: Arc<Slot>, place: Place) -> Self {
+        let context = Context::new(place, slot.terms.name.clone(), 1);
+        Mailbox { source: Source::Here(slot), context }
+    }
+
+    /// What the actor knows of itself: its own address, and which incarnation it is.
+    pub fn context(&self) -> Context<M> {
+        self.context.clone()
+    }
+
+    /// Is done with the message that was taken last.
+    fn done(&mut self) {
+        if is_copy() {
+            return;
+        }
+        match &mut self.source {
+            Source::Ring(ring) => ring.release(),
+            Source::Words(done, taken) => {
+                if done < taken {
+                    *done = *taken;
+                    acknowledge(*done, *taken);
+                }
+            }
+            Source::Here(slot) => {
+                slot.done();
+            }
+        }
+    }
+}
+
+impl<M: DeserializeOwned + 'static> Mailbox<M> {
+    /// Takes the next message, and waits for it.
+    ///
+    /// A message that cannot be decoded is passed over: it becomes a [dead letter](crate::dead_letters),
+    /// and whoever asked with it is told.
+    ///
+    /// # Errors
+    ///
+    /// If the actor is to end.
+    pub fn recv(&mut self) -> Result<M, RecvError> {
+        self.next_until(true, None).map_err(|_| RecvError)
+    }
+
+    /// Takes the next message, and waits that long for it at the most.
+    ///
+    /// # Errors
+    ///
+    /// If none came in time, or the actor is to end.
+    pub fn recv_timeout(&mut self, limit: Duration) -> Result<M, RecvTimeoutError> {
+        self.next_until(true, Instant::now().checked_add(limit)).map_err(|error| match error {
+            TryRecvError::Empty => RecvTimeoutError::TimedOut(limit),
+            TryRecvError::Closed => RecvTimeoutError::Closed,
+        })
+    }
+
+    /// Takes the next message if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or the actor is to end.
+    pub fn try_recv(&mut self) -> Result<M, TryRecvError> {
+        self.next_until(false, None)
+    }
+
+    /// Waits for a message, and takes it and those that wait behind it, so many at the most.
+    ///
+    /// They are taken one by one as the batch is iterated, so that a crash puts only the one in
+    /// hand in doubt. Those that are not taken stay in the mailbox. A batch of 0 waits for nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the actor is to end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), procession::Error> {
+    /// let (address, mut mailbox) = procession::mailbox::<u32>();
+    /// (1..=5).try_for_each(|n| address.tell(n))?;
+    /// assert_eq!(mailbox.recv_batch(3).unwrap().sum::<u32>(), 6);
+    /// assert_eq!(mailbox.recv_batch(3).unwrap().count(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recv_batch(&mut self, most: usize) -> Result<Batch<'_, M>, RecvError> {
+        let first = if most == 0 { None } else { Some(self.recv()?) };
+        Ok(Batch { mailbox: self, first, left: most.saturating_sub(1) })
+    }
+
+    fn next_until(&mut self, wait: bool, deadline: Option<Instant>) -> Result<M, TryRecvError> {
+        if is_copy() {
+            // The messages are the original's.
+            return Err(TryRecvError::Closed);
+        }
+        reply::survived();
+        loop {
+            match self.take(wait, deadline)? {
+                Ok(message) => return Ok(message),
+                Err(unread) => self.refuse(*unread),
+            }
+        }
+    }
+
+    /// Takes the next message, or what cannot be read as one.
+    fn take(
+        &mut self,
+        wait: bool,
+        deadline: Option<Instant>,
+    ) -> Result<Result<M, Box<Unread>>, TryRecvError> {
+        if !matches!(self.source, Source::Here(_)) && stop_flag().is_raised() {
+            self.done();
+            return Err(TryRecvError::Closed);
+        }
+        let taken = match &mut self.source {
+            Source::Ring(ring) => {
+                let message = if wait { ring.receive(deadline) } else { ring.receive_now() };
+                message.map(|message| decode(message.tag, message.body))
+            }
+            Source::Words(done, taken) => {
+                let before = (*done, *taken);
+                *done = *taken;
+                let now = Some(Instant::now());
+                let mut fed = TRAY.take(now);
+                if wait && matches!(fed, Ok(None)) {
+                    if before != (*done, *taken) {
+                        acknowledge(*done, *taken);
+                    }
+                    fed = TRAY.take(deadline);
+                } else if !matches!(fed, Ok(Some(_))) && before != (*done, *taken) {
+                    acknowledge(*done, *taken);
+                }
+                match fed {
+                    Ok(Some(fed)) => {
+                        *taken = fed.end;
+                        acknowledge(*done, *taken);
+                        let tag = if fed.asks { Tag::Passed } else { Tag::Value };
+                        Ok(decode(tag, Body::Bytes(&fed.row)))
+                    }
+                    Ok(None) => Err(Fault::TimedOut),
+                    Err(fault) => Err(fault),
+                }
+            }
+            Source::Here(slot) => match slot.take(wait, deadline) {
+                // Answers come from hand to hand here, over no lane.
+                Taken::Mail(Tag::Ask, row) => Ok(decode(Tag::Passed, Body::Bytes(&row))),
+                Taken::Mail(tag, row) => Ok(decode(tag, Body::Bytes(&row))),
+                Taken::Empty => Err(Fault::TimedOut),
+                Taken::Closed => Err(Fault::Gone),
+            },
+        };
+        taken.map_err(|fault| match fault {
+            Fault::TimedOut => TryRecvError::Empty,
+            Fault::Gone => TryRecvError::Closed,
+            // The message is lost to this process, and must not be for whoever sent it.
+            Fault::NoRoom => panic!("there is no descriptor or memory for a message"),
+            Fault::Rubbish => panic!("what is in the mailbox makes no sense"),
+        })
+    }
+
+    /// Makes a message that cannot be read a dead letter.
+    #[cold]
+    fn refuse(&self, unread: Unread) {
+        let Unread { text, rights, row } = unread;
+        for right in rights {
+            let why = Undelivered::Decode(text.clone());
+            route::answer(right, Err(Unanswered::NotDelivered(why)));
+        }
+        let bytes = route::aside(&Aside::Undecodable { text, row });
+        match &self.source {
+            Source::Here(slot) => route::heard(slot, &bytes),
+            _ => {
+                // A parent that has gone has no use for it.
+                let _ = worker::up(&Word::Local(bytes));
+            }
+        }
+    }
+}
+
+fn acknowledge(done: u64, taken: u64) {
+    // A parent that has gone has no use for it.
+    let _ = worker::up(&Word::Local(route::aside(&Aside::Acknowledged(done, taken))));
+}
+
+/// A message that cannot be read.
+struct Unread {
+    text: String,
+    rights: Vec<Right>,
+    row: Vec<u8>,
+}
+
+fn decode<M: DeserializeOwned + 'static>(tag: Tag, body: Body<'_>) -> Result<M, Box<Unread>> {
+    let read = body.decode(|mut row: Decoder<'_>| {
+        let (decoded, dropped) = receiving(tag == Tag::Ask, || row.section::<M>());
+        match decoded {
+            Ok(message) => {
+                reply::drop_all(&dropped);
+                Ok(message)
+            }
+            Err(error) => {
+                let has_rights = matches!(tag, Tag::Ask | Tag::Passed);
+                let rights = if has_rights { row.section() } else { Ok(Vec::new()) };
+                Err((error.to_string(), rights.unwrap_or(dropped)))
+            }
+        }
+    });
+    read.map_err(|(text, rights)| {
+        Box::new(Unread { text, rights, row: body.into_owned().into_bytes() })
+    })
+}
+
+/// Messages until the actor is to end.
+impl<M: DeserializeOwned + 'static> Iterator for Mailbox<M> {
+    type Item = M;
+
+    fn next(&mut self) -> Option<M> {
+        self.recv().ok()
+    }
+}
+
+impl<M> Drop for Mailbox<M> {
+    fn drop(&mut self) {
+        if is_copy() {
+            return;
+        }
+        // What a panic interrupts is not done.
+        if !std::thread::panicking() {
+            self.done();
+        }
+        if let Source::Here(slot) = &self.source {
+            slot.give_up(&Undelivered::Ended(crate::outcome::ExitReason::Finished));
+            route::close(slot);
+        }
+    }
+}
+
+impl<M> fmt::Debug for Mailbox<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailbox").field("actor", &self.context.name).finish_non_exhaustive()
+    }
+}
+
+/// Some messages of a mailbox, taken one by one: see [`Mailbox::recv_batch`].
+#[derive(Debug)]
+pub struct Batch<'a, M> {
+    mailbox: &'a mut Mailbox<M>,
+    first: Option<M>,
+    left: usize,
+}
+
+impl<M: DeserializeOwned + 'static> Iterator for Batch<'_, M> {
+    type Item = M;
+
+    fn next(&mut self) -> Option<M> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        self.left = self.left.checked_sub(1)?;
+        let next = self.mailbox.try_recv().ok();
+        if next.is_none() {
+            self.left = 0;
+        }
+        next
+    }
+}
+
+impl<M> Context<M> {
+    fn new(place: Place, name: String, incarnation: u32) -> Self {
+        Context { place, name, incarnation, message: PhantomData }
+    }
+
+    /// Which process of this actor this one is: 1, and one more with each restart.
+    pub fn incarnation(&self) -> u32 {
+        self.incarnation
+    }
+
+    /// The name of the actor.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl<M: 'static> Context<M> {
+    /// The actor's own address, to be given to others. It stays valid across restarts.
+    pub fn address(&self) -> Address<M> {
+        Address::new(self.place.clone(), self.name.clone())
+    }
+}
+
+impl<M> Clone for Context<M> {
+    fn clone(&self) -> Self {
+        Context::new(self.place.clone(), self.name.clone(), self.incarnation)
+    }
+}
+
+impl<M> fmt::Debug for Context<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("name", &self.name)
+            .field("incarnation", &self.incarnation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What `#[mailbox]` marks: a [`Mailbox`], whatever it is called.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(message = "`{Self}` is not a `procession::Mailbox`")]
+pub trait AnyMailbox {
+    /// The type of its messages.
+    type Message;
+}
+
+impl<M> AnyMailbox for Mailbox<M> {
+    type Message = M;
+}

@@ -1,0 +1,11 @@
+//! Decisions: functions of a state, an event and the time to what is to be done.
+//!
+//! Nothing here looks at a clock, draws a number or acts; whoever carries a decision out passes
+//! the time and the chance in. So each is tested against a model, in no time at all.
+
+mod backoff;
+mod restart;
+
+pub(crate) use backoff::Backoff;
+pub use restart::Restart;
+pub(crate) use restart::{Action, Event, Limits, Restarts};

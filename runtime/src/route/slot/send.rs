@@ -1,0 +1,281 @@
+//! Putting messages into a slot.
+
+use std::sync::{Arc, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::{Kept, Line, Slot, State, Status};
+use crate::error::Undelivered;
+use crate::id::Right;
+use crate::outcome::Intent;
+use crate::route::clock;
+use crate::wire::{Encoder, Fault, NotNow, Patience, Tag};
+
+/// A message, ready to be put into a slot.
+pub(crate) struct Mail<'a> {
+    pub(crate) tag: Tag,
+    pub(crate) row: Encoder<'a>,
+    pub(crate) rights: Vec<Right>,
+}
+
+/// Why a message was not put into a slot.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// There is no room until messages up to there are done.
+    Later(u64),
+    Never(Undelivered),
+}
+
+impl Slot {
+    /// Puts a message in if there is room; never waits.
+    pub(crate) fn try_send(self: &Arc<Self>, mail: &mut Mail<'_>) -> Result<(), Undelivered> {
+        let mut state = self.state();
+        // Who waits for room is first.
+        if !state.queue.is_empty() && matches!(state.status, Status::Open) {
+            return Err(Undelivered::Full);
+        }
+        self.put(&mut state, mail).map_err(|refusal| match refusal {
+            Refusal::Later(_) => Undelivered::Full,
+            Refusal::Never(why) => why,
+        })
+    }
+
+    /// Puts a message in, and waits for room.
+    pub(crate) fn send(
+        self: &Arc<Self>,
+        mail: &mut Mail<'_>,
+        limit: Duration,
+    ) -> Result<(), Undelivered> {
+        let mut state = self.state();
+        // Who waits for room waits in line: nobody overtakes them for ever.
+        if state.queue.is_empty() {
+            match self.put(&mut state, mail) {
+                Ok(()) => return Ok(()),
+                Err(Refusal::Never(why)) => return Err(why),
+                Err(Refusal::Later(_)) => {}
+            }
+        }
+        drop(state);
+        let now = Instant::now();
+        let deadline = now.checked_add(limit).unwrap_or(now + FAR);
+        self.send_in_turn(mail, deadline).map_err(|why| match why {
+            Undelivered::Full => Undelivered::TimedOut(limit),
+            why => why,
+        })
+    }
+
+    #[cold]
+    fn send_in_turn(
+        self: &Arc<Self>,
+        mail: &mut Mail<'_>,
+        deadline: Instant,
+    ) -> Result<(), Undelivered> {
+        let _turn = self.stand_in_line(deadline)?;
+        let mut patience = Patience::new();
+        let mut state = self.state();
+        loop {
+            let position = match self.put(&mut state, mail) {
+                Ok(()) => return Ok(()),
+                Err(Refusal::Never(why)) => return Err(why),
+                Err(Refusal::Later(position)) => position,
+            };
+            if deadline <= Instant::now() {
+                return Err(Undelivered::Full);
+            }
+            state = self.wait_for_room(state, position, deadline, &mut patience);
+        }
+    }
+
+    /// Waits until it is one's turn to wait for room.
+    pub(super) fn stand_in_line(&self, deadline: Instant) -> Result<Turn<'_>, Undelivered> {
+        let mut state = self.state();
+        state.tickets += 1;
+        let ticket = state.tickets;
+        state.queue.push_back(ticket);
+        let turn = Turn { slot: self, ticket };
+        while state.queue.front() != Some(&ticket) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                drop(state);
+                return Err(Undelivered::Full);
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+        }
+        drop(state);
+        Ok(turn)
+    }
+
+    /// Waits until there may be room, the slot may have ended, or it is too late.
+    pub(super) fn wait_for_room<'a>(
+        &'a self,
+        state: MutexGuard<'a, State>,
+        position: u64,
+        deadline: Instant,
+        patience: &mut Patience,
+    ) -> MutexGuard<'a, State> {
+        if let Some(room) = state.line.waiting_room() {
+            drop(state);
+            room.wait(position, deadline, patience);
+            return self.state();
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let waited = self.changed.wait_timeout(state, left);
+        waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0
+    }
+
+    #[inline]
+    pub(super) fn put(
+        self: &Arc<Self>,
+        state: &mut State,
+        mail: &mut Mail<'_>,
+    ) -> Result<(), Refusal> {
+        match &state.status {
+            Status::Open => {}
+            Status::Draining => return Err(Refusal::Never(Undelivered::Stopping)),
+            Status::Over(why) => return Err(Refusal::Never(why.clone())),
+        }
+        if state.kept.len() >= self.terms.bound {
+            state.prune();
+            if state.line.progress().is_err() {
+                return Err(self.refuse(state, NotNow::Never(Fault::Rubbish)));
+            }
+            if state.kept.len() >= self.terms.bound {
+                return Err(Refusal::Later(state.kept.front().map_or(0, |kept| kept.end)));
+            }
+        }
+        if mail.row.len() > LARGE
+            && let Some(position) = state.too_much()
+        {
+            return Err(Refusal::Later(position));
+        }
+        // Before the message is there: its answer must not come before the right is known.
+        let edge = state.serving.as_ref().and_then(|serving| serving.edge.as_ref());
+        if let Some(edge) = edge {
+            mail.rights.iter().for_each(|right| {
+                // Where it has ended already, the slot is about to hear of it.
+                let _ = edge.lend(right.clone());
+            });
+        }
+        match state.line.put(mail.tag, &mail.row) {
+            Ok(put) => {
+                let (start, end) = (state.tail, put.end);
+                let (mail, rights) = (put.mail, std::mem::take(&mut mail.rights));
+                state.kept.push_back(Kept { start, end, rights, crashes: 0, mail });
+                state.tail = end;
+                self.feed(state);
+                self.watch_over(state);
+                Ok(())
+            }
+            Err(not_now) => {
+                if let Some(edge) = edge {
+                    mail.rights.iter().for_each(|right| {
+                        edge.settle(right.number);
+                    });
+                }
+                Err(self.refuse(state, not_now))
+            }
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, state: &State, not_now: NotNow) -> Refusal {
+        let room = |what: &str| Refusal::Never(Undelivered::System(what.to_owned()));
+        match not_now {
+            NotNow::Until(position) => Refusal::Later(position),
+            NotNow::Never(Fault::NoRoom) => room("there is no descriptor or memory for it"),
+            NotNow::Never(Fault::Rubbish) => {
+                let why = "what it wrote over its mailbox makes no sense".to_owned();
+                if let Some(life) = state.serving.as_ref().and_then(|serving| serving.life.as_ref())
+                {
+                    let _ = life.kill(Intent::Distrust(why.clone()));
+                }
+                room(&why)
+            }
+            NotNow::Never(_) => room("its mailbox is closed"),
+        }
+    }
+
+    /// Has the clock look after the message in hand, where it may be there for so long only.
+    fn watch_over(self: &Arc<Self>, state: &mut State) {
+        let Some(limit) = self.terms.deadline else { return };
+        if !state.timed {
+            // Without a thread for that now, the next message tries again.
+            state.timed = self.look_again(limit);
+        }
+    }
+
+    fn look_again(self: &Arc<Self>, after: Duration) -> bool {
+        let slot = Arc::downgrade(self);
+        let Some(when) = Instant::now().checked_add(after) else { return true };
+        let timer = clock::at(when, move || {
+            if let Some(slot) = slot.upgrade() {
+                slot.look();
+            }
+        });
+        let set = timer.is_some();
+        // It happens once whatever becomes of us.
+        std::mem::forget(timer);
+        set
+    }
+
+    /// Kills a process that has had a message in hand for too long.
+    fn look(self: &Arc<Self>) {
+        let Some(limit) = self.terms.deadline else { return };
+        let mut state = self.state();
+        state.prune();
+        if state.kept.is_empty() || matches!(state.status, Status::Over(_)) {
+            state.timed = false;
+            return;
+        }
+        let now = crate::sys::monotonic_nanos();
+        let in_hand = match state.line.progress() {
+            Ok((done, taken)) if taken > done && state.serving.is_some() => state.line.began(),
+            // Between two messages, or between two processes.
+            _ => now,
+        };
+        let for_so_long = Duration::from_nanos(now.saturating_sub(in_hand));
+        let Some(left) = limit.checked_sub(for_so_long).filter(|left| !left.is_zero()) else {
+            if let Some(life) = state.serving.as_ref().and_then(|serving| serving.life.clone()) {
+                let _ = life.kill(Intent::TimeOut(limit));
+            }
+            state.timed = self.look_again(limit);
+            return;
+        };
+        state.timed = self.look_again(left);
+    }
+}
+
+impl State {
+    /// Where messages that this process holds itself are too many bytes for another large one: up to
+    /// where they have to be done. A ring has a bound of its own.
+    fn too_much(&mut self) -> Option<u64> {
+        if matches!(self.line, Line::Ring(_)) {
+            return None;
+        }
+        self.prune();
+        let sizes = self.kept.iter().filter_map(|kept| Some(kept.mail.as_ref()?.1.len()));
+        if sizes.sum::<usize>() < MOST { None } else { Some(self.kept.front()?.end) }
+    }
+}
+
+/// The size from which the bytes in a mailbox are counted.
+const LARGE: usize = 16 << 10;
+
+/// The most bytes of messages that wait, besides the last one.
+const MOST: usize = 16 << 20;
+
+/// As good as for ever.
+pub(super) const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The place of one who waits for room, until this is dropped.
+pub(super) struct Turn<'a> {
+    slot: &'a Slot,
+    ticket: u64,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.slot.state().queue.retain(|&ticket| ticket != self.ticket);
+        self.slot.changed.notify_all();
+    }
+}

@@ -1,0 +1,169 @@
+//! A mailbox in a ring: the region belongs to the parent and outlives the children that read it.
+//!
+//! The parent keeps the producer, and with it its own view of how far the reader is. When a child
+//! dies the next one reads the same ring on from a position that the parent decides.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use ipc_channel::ipc::{self, IpcReceiver, IpcSender, IpcSharedMemory};
+use serde::{Deserialize, Serialize};
+
+use super::channel::Guarded;
+use super::codec::Encoder;
+use super::lane::{Fault, Known, LaneReceiver, Pool, Receiving, SPILLED, Spill, Tag, Unlent};
+use super::region::Region;
+use super::ring::{CONTROL, Consumer, Producer, Shared, WaitingRoom};
+
+const PAGE: usize = 4096;
+const DATA: Range<usize> = PAGE..PAGE + (64 << 10);
+const _: () = assert!(CONTROL <= PAGE);
+
+/// The owner's side of a mailbox.
+pub(crate) struct MailboxSender {
+    region: Arc<Region>,
+    ring: Producer,
+    pool: Pool,
+    spills: Option<IpcSender<Spill>>,
+}
+
+/// What a child needs to read a mailbox.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MailboxEnds {
+    memory: IpcSharedMemory,
+    spills: IpcReceiver<Spill>,
+    from: u64,
+    timed: bool,
+}
+
+/// The same, until it is sent: the copy of the region that ipc-channel sends is not close-on-exec, so
+/// it is made at the last moment.
+pub(crate) struct MailboxOffer {
+    region: Arc<Region>,
+    spills: IpcReceiver<Spill>,
+    from: u64,
+    timed: bool,
+}
+
+impl MailboxOffer {
+    /// What is sent, at once.
+    pub(crate) fn into_ends(self) -> Result<MailboxEnds, Fault> {
+        let MailboxOffer { region, spills, from, timed } = self;
+        let memory = region.copy().map_err(|_| Fault::NoRoom)?;
+        Ok(MailboxEnds { memory, spills, from, timed })
+    }
+}
+
+/// Why a message did not go into a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotNow {
+    /// There is no room until the reader is done up to there.
+    Until(u64),
+    /// It will not do later either.
+    Never(Fault),
+}
+
+impl MailboxSender {
+    /// An empty mailbox that nobody reads.
+    pub(crate) fn new() -> Result<Self, Fault> {
+        let room = crate::sys::make_room(4).ok_or(Fault::NoRoom)?;
+        let region = Arc::new(Region::zeroed(DATA.end, &room).map_err(|_| Fault::NoRoom)?);
+        region.give_back();
+        let ring = Producer::new(Shared::in_region(&region, 0, DATA));
+        Ok(MailboxSender { region, ring, pool: Pool::default(), spills: None })
+    }
+
+    /// Hands the mailbox to a child, which reads on from a position. No other reads it any more.
+    pub(crate) fn hand_over(&mut self, from: u64, timed: bool) -> Result<MailboxOffer, Fault> {
+        let _room = crate::sys::make_room(8).ok_or(Fault::NoRoom)?;
+        let (sender, spills) = ipc::channel().map_err(|_| Fault::NoRoom)?;
+        self.pool.announce_all(&sender)?;
+        self.spills = Some(sender);
+        self.ring.rewind(from);
+        Ok(MailboxOffer { region: Arc::clone(&self.region), spills, from, timed })
+    }
+
+    /// Puts a message in, and says where it ends.
+    #[inline]
+    pub(crate) fn put(&mut self, tag: Tag, row: &Encoder<'_>) -> Result<u64, NotNow> {
+        if row.len() <= self.ring.longest() {
+            self.make_sure(row.len())?;
+            self.ring
+                .push_now(tag as u32, row.len(), row.pieces())
+                .map_err(|error| NotNow::Never(error.into()))?;
+            return Ok(self.ring.position());
+        }
+        self.make_sure(PLACE)?;
+        let loan = self.pool.lend(row.len(), &mut self.ring, self.spills.as_ref());
+        let loan = loan.map_err(|unlent| match unlent {
+            Unlent::Until(position) => NotNow::Until(position),
+            Unlent::Fault(fault) => NotNow::Never(fault),
+        })?;
+        let place = loan.fill(row);
+        let pushed = self.ring.push_now(tag as u32 | SPILLED, PLACE, [&place[..]].into_iter());
+        pushed.map_err(|error| NotNow::Never(error.into()))?;
+        Ok(self.ring.position())
+    }
+
+    fn make_sure(&mut self, len: usize) -> Result<(), NotNow> {
+        match self.ring.room(len) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(until)) => Err(NotNow::Until(until)),
+            Err(violation) => Err(NotNow::Never(super::ring::PushError::from(violation).into())),
+        }
+    }
+
+    /// What lies between two positions that [`put`](MailboxSender::put) gave: the bytes of one message.
+    pub(crate) fn contents(&self, start: u64, end: u64) -> Vec<u8> {
+        let (tag, bytes) = self.ring.read_back(start, end);
+        if tag & SPILLED == 0 { bytes } else { self.pool.contents(&bytes).unwrap_or_default() }
+    }
+
+    /// Up to where the reader is done, and up to where it has taken messages.
+    pub(crate) fn progress(&mut self) -> Result<(u64, u64), Fault> {
+        let taken = self.ring.taken().map_err(|_| Fault::Rubbish)?;
+        let done = self.ring.done().map_err(|_| Fault::Rubbish)?;
+        Ok((done, taken.max(done)))
+    }
+
+    /// Up to where the reader was done when it last made sense.
+    pub(crate) fn last_done(&self) -> u64 {
+        self.ring.last_done()
+    }
+
+    /// When the reader took the message that it has in hand.
+    pub(crate) fn began(&self) -> u64 {
+        self.ring.began()
+    }
+
+    /// Where to wait for room.
+    pub(crate) fn waiting_room(&self) -> WaitingRoom {
+        self.ring.waiting_room()
+    }
+
+    /// Says that nothing will follow what is there.
+    pub(crate) fn finish(&self) {
+        self.ring.finish();
+    }
+}
+
+/// What a frame says in place of a message.
+const PLACE: usize = 16;
+
+impl MailboxEnds {
+    /// Opens the reader's side, and what wakes it from elsewhere.
+    pub(crate) fn open(self, limit: usize) -> Result<(LaneReceiver, Shared), Fault> {
+        let MailboxEnds { memory, spills, from, timed } = self;
+        let region = Region::of(memory);
+        // What a wild pointer of the user spoils must not be what waits for the next child.
+        region.read_only(DATA);
+        let shared = Shared::in_region(&Arc::new(region), 0, DATA);
+        let mut ring = Consumer::at(shared.clone(), from);
+        if timed {
+            ring.note_times();
+        }
+        let carrier =
+            Receiving::Ring { ring, known: Known::default(), spills: Guarded::new(spills)? };
+        Ok((LaneReceiver::new(carrier, limit), shared))
+    }
+}

@@ -1,0 +1,125 @@
+//! What a worker has of its parent: the slot that it serves, and the lane that answers go over.
+
+use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Instant;
+
+use crate::wire::{Encoder, Fault, LaneReceiver, LaneSender, Serves, Tag};
+
+/// Over which answers and the outcome go. Never dropped: a function that has closed all descriptors
+/// would make that a panic.
+static LANE: Mutex<Option<ManuallyDrop<LaneSender>>> = Mutex::new(None);
+
+static SERVES: Mutex<Option<Serves>> = Mutex::new(None);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// The most bytes that a message of this process may have.
+static LONGEST: AtomicUsize = AtomicUsize::new(1 << 30);
+
+/// The most bytes that an answer of this process may have.
+pub(crate) fn longest() -> usize {
+    LONGEST.load(Ordering::Relaxed)
+}
+
+/// Says over what to answer and what is served.
+pub(super) fn sit_down(lane: LaneSender, serves: Option<Serves>, limit: usize) {
+    LONGEST.store(limit, Ordering::Relaxed);
+    *lock(&LANE) = Some(ManuallyDrop::new(lane));
+    *lock(&SERVES) = serves;
+}
+
+/// Sends a row to the parent. Only one thread sends at a time; the parent always reads.
+pub(crate) fn send(tag: Tag, row: &Encoder<'_>) -> Result<(), Fault> {
+    // A copy made by `fork` would talk in between.
+    if crate::sys::is_copy() {
+        return Err(Fault::Gone);
+    }
+    lock(&LANE).as_mut().map_or(Err(Fault::Gone), |lane| lane.send(tag, row, None))
+}
+
+/// Sends a text to the parent.
+pub(super) fn send_text(tag: Tag, text: &str) -> Result<(), Fault> {
+    lock(&LANE).as_mut().map_or(Err(Fault::Gone), |lane| lane.send_text(tag, text))
+}
+
+/// Sends an answer to the parent where answers go over a ring, which costs next to nothing; whether
+/// it went.
+pub(crate) fn answer(tag: Tag, row: &Encoder<'_>) -> bool {
+    match lock(&LANE).as_deref_mut() {
+        Some(lane @ LaneSender::Ring { .. }) => lane.send(tag, row, None).is_ok(),
+        _ => false,
+    }
+}
+
+/// What this process serves, for its one mailbox.
+pub(crate) fn take_serves() -> Option<Serves> {
+    lock(&SERVES).take()
+}
+
+/// Messages that came as words, for a mailbox without a ring.
+#[derive(Debug)]
+pub(crate) struct Tray<T> {
+    inner: Mutex<Inner<T>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Inner<T> {
+    messages: VecDeque<T>,
+    closed: bool,
+}
+
+impl<T> Tray<T> {
+    pub(crate) const fn new() -> Self {
+        let inner = Inner { messages: VecDeque::new(), closed: false };
+        Tray { inner: Mutex::new(inner), changed: Condvar::new() }
+    }
+
+    /// Adds a message. The sender sends no more than a window.
+    pub(crate) fn put(&self, message: T) {
+        lock(&self.inner).messages.push_back(message);
+        self.changed.notify_all();
+    }
+
+    /// Nothing will follow what is there.
+    pub(crate) fn close(&self) {
+        lock(&self.inner).closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Takes the next message; `Ok(None)` if there is none until the deadline, an error if there
+    /// will be none.
+    pub(crate) fn take(&self, deadline: Option<Instant>) -> Result<Option<T>, Fault> {
+        let mut inner = lock(&self.inner);
+        loop {
+            if let Some(message) = inner.messages.pop_front() {
+                return Ok(Some(message));
+            }
+            if inner.closed {
+                return Err(Fault::Gone);
+            }
+            inner = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
+                Some(left) if left.is_zero() => return Ok(None),
+                Some(left) => {
+                    let waited = self.changed.wait_timeout(inner, left);
+                    waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0
+                }
+                None => self.changed.wait(inner).unwrap_or_else(|poisoned| poisoned.into_inner()),
+            };
+        }
+    }
+}
+
+/// A mailbox's end of a ring.
+pub(crate) fn open_ring(serves: &mut Serves, limit: usize) -> Option<Result<LaneReceiver, Fault>> {
+    let ends = serves.ends.take()?;
+    Some(ends.open(limit).map(|(receiver, shared)| {
+        super::control::at_stop(move || shared.close());
+        receiver
+    }))
+}
