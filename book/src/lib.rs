@@ -20,6 +20,21 @@ mod chapters {
     #[doc = include_str!("how-processes-end.md")]
     mod how_processes_end {}
 
+    #[doc = include_str!("actors.md")]
+    mod actors {}
+
+    #[doc = include_str!("mailboxes.md")]
+    mod mailboxes {}
+
+    #[doc = include_str!("addresses.md")]
+    mod addresses {}
+
+    #[doc = include_str!("supervision.md")]
+    mod supervision {}
+
+    #[doc = include_str!("monitors.md")]
+    mod monitors {}
+
     #[doc = include_str!("tests-and-libraries.md")]
     mod tests_and_libraries {}
 }

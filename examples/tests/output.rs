@@ -76,6 +76,17 @@ fn stdout_of(name: &str) -> String {
     stdout
 }
 
+/// The two ways in which messages travel: a ring in shared memory, and frames.
+const CARRIERS: [&str; 2] = ["ring", "frames"];
+
+/// Runs an example whose messages travel this way; what it printed to standard output. It may have
+/// written to standard error, where processes crash on purpose.
+fn stdout_over(carrier: &str, name: &str) -> String {
+    let Ran { stdout, stderr, code } = run(example(name).env("PROCESSION_CARRIER", carrier));
+    assert_eq!(code, Some(0), "over {carrier}: {stdout}{stderr}");
+    stdout
+}
+
 /// What `expected/` holds for an example.
 fn expected(name: &str) -> String {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("expected");
@@ -123,6 +134,27 @@ fn hello_is_the_program_of_the_readme() {
     let (_header, program) = hello.split_once("\n\n").unwrap();
 
     assert!(readme.contains(program), "{program}");
+}
+
+#[test]
+fn counter_actor_counts_as_a_function_and_as_a_struct() {
+    for carrier in CARRIERS {
+        assert_eq!(stdout_over(carrier, "counter_actor"), expected("counter_actor"), "{carrier}");
+    }
+}
+
+#[test]
+fn supervised_accounts_for_every_job_across_six_crashes() {
+    for carrier in CARRIERS {
+        assert_eq!(stdout_over(carrier, "supervised"), expected("supervised"), "{carrier}");
+    }
+}
+
+#[test]
+fn addresses_go_in_messages_and_so_does_the_right_to_answer() {
+    for carrier in CARRIERS {
+        assert_eq!(stdout_over(carrier, "addresses"), expected("addresses"), "{carrier}");
+    }
 }
 
 #[test]
