@@ -7,7 +7,7 @@ use super::owned::Actor;
 use super::{ActorProcess, fingerprint};
 use crate::error::SpawnError;
 use crate::outcome::ExitReason;
-use crate::process::{Begun, Builder, Lanes, Settings};
+use crate::process::{Begun, Builder, Lanes, Settings, is_fork};
 use crate::registry::Entry;
 use crate::route::{self, Held, Line, Listeners, Slot, Terms};
 use crate::wire::{Carrier, Encoder, MailboxSender};
@@ -86,10 +86,13 @@ impl Made {
         builder: Builder<P, Mailed>,
         input: &P::Input,
     ) -> Result<Self, SpawnError> {
-        route::ready();
         let Builder { settings, kind, .. } = builder;
         let entry = P::entry();
         let name = settings.name.clone().unwrap_or_else(|| entry.name().to_owned());
+        if is_fork() {
+            return Err(SpawnError::Forked { process: name });
+        }
+        route::ready();
         let mut row = Encoder::new(settings.max_message);
         let encoded = P::encode(input, &mut row);
         encoded.map_err(|source| SpawnError::Encode { process: name.clone(), source })?;

@@ -253,10 +253,10 @@ impl<P: Process> Builder<P> {
     /// If an argument cannot be encoded or is too large, or the system has no room for a process.
     /// Nothing is left of the attempt then.
     pub fn spawn(self, input: P::Input) -> Result<Child<P::Output>, SpawnError> {
-        // What children say to each other may come by here.
-        crate::route::ready();
         let settings = self.settings;
         let ready = settings.ready(P::entry())?;
+        // What children say to each other may come by here.
+        crate::route::ready();
         let mut row = Encoder::new(settings.max_message);
         let encoded = P::encode(&input, &mut row);
         encoded.map_err(|source| SpawnError::Encode { process: ready.name.clone(), source })?;

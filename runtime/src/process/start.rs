@@ -106,10 +106,11 @@ impl Settings {
     /// Checks all that can be checked before anything is started.
     pub(crate) fn ready(&self, entry: &'static Entry) -> Result<Ready, SpawnError> {
         let name = self.name.clone().unwrap_or_else(|| entry.name().to_owned());
-        let standing = standing();
+        // Before anything is locked: in a fork, another thread's lock is never given back.
         if context::is_fork() {
             return Err(SpawnError::Forked { process: name });
         }
+        let standing = standing();
         if standing.reentered {
             return Err(SpawnError::Reentered { process: name });
         }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, PidfdFlags, Signal};
@@ -215,14 +214,15 @@ pub(crate) fn on_initial_thread() -> bool {
 /// system call; copies that were made without the C library do not notice.
 pub(crate) fn is_copy() -> bool {
     static COPY: AtomicBool = AtomicBool::new(false);
-    static WATCH: Once = Once::new();
+    static WATCHED: AtomicBool = AtomicBool::new(false);
 
     extern "C" fn in_the_copy() {
         COPY.store(true, Ordering::Relaxed);
     }
-    WATCH.call_once(|| {
+    // Not a `Once`: a copy that was made meanwhile would wait for the one who runs it.
+    if !WATCHED.load(Ordering::Relaxed) && !WATCHED.swap(true, Ordering::Relaxed) {
         // SAFETY: the function stores one atomic, which may be done in any copy of any process.
         unsafe { libc::pthread_atfork(None, None, Some(in_the_copy)) };
-    });
+    }
     COPY.load(Ordering::Relaxed)
 }
