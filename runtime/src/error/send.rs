@@ -24,8 +24,8 @@ pub enum Undelivered {
     /// It handles what it has, and takes no more.
     #[error("it was asked to stop and takes no more messages")]
     Stopping,
-    /// Nobody has this address: the actor has ended and its handle is gone, the process that had
-    /// spawned it has ended, or there never was one.
+    /// Nobody has this address: the process that had spawned the actor has ended, or there never was
+    /// one, or it ended long ago (how the last 1024 of a process ended is remembered).
     #[error("there is no actor of this address (any more)")]
     Unknown,
     /// The address was made by another run of the program, or by another program.

@@ -46,7 +46,7 @@ pub(crate) enum Aside {
     Closing,
     /// How far the child is: done, and taken.
     Acknowledged(u64, u64),
-    /// The child has answered, or dropped the right.
+    /// A message that the child could not read, and why. Its rights are answered.
     Undecodable {
         text: String,
         #[serde(with = "crate::wire::bytes")]
@@ -76,20 +76,6 @@ pub(crate) fn ready() {
 fn row_of<T: Serialize>(value: &T) -> Vec<u8> {
     // What is encoded here has no way to fail: it is plain data of ours.
     crate::wire::plain(value).unwrap_or_default()
-}
-
-/// A word with a message for a process that shares no memory.
-pub(crate) fn fed(fed: &Fed) -> Vec<u8> {
-    #[derive(Serialize)]
-    enum Borrowed<'a> {
-        Fed(&'a Fed),
-    }
-    row_of(&Borrowed::Fed(fed))
-}
-
-/// A word that says that no message will follow.
-pub(crate) fn closing() -> Vec<u8> {
-    row_of(&Aside::Closing)
 }
 
 /// A word about a slot.
@@ -142,14 +128,14 @@ pub(crate) fn answer(right: Right, answer: Result<Vec<u8>, Unanswered>) {
 pub(crate) fn down(right: Right, incarnation: u32, reason: &ExitReason) {
     let mut row = Encoder::new(usize::MAX);
     // Plain data again.
-    let _ = row.section(&right.number).is_ok();
+    let _ = row.section(&right.number);
     let told = (incarnation, reason.clone());
     let _ = row.section(&told);
     let row = row.into_vec();
     answer(right, Ok(row));
 }
 
-/// Sends a message to a slot of another process; its rights come back if there is no way.
+/// Sends a message to a slot of another process.
 pub(crate) fn message(
     way: Way,
     to: &ProcessId,

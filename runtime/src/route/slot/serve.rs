@@ -13,6 +13,7 @@ use crate::error::{Loss, Undelivered};
 use crate::outcome::ExitReason;
 use crate::route::asks::Unanswered;
 use crate::route::edge::Edge;
+use crate::route::post::Aside;
 use crate::route::{Life, letters, post};
 use crate::wire::{Fault, LaneReceiver, MailboxOffer, Tag, Word};
 
@@ -238,7 +239,7 @@ impl Slot {
             }
             let Some((tag, row)) = &kept.mail else { continue };
             let fed = Fed { end: kept.end, asks: *tag != Tag::Value, row: row.clone() };
-            if edge.send(&Word::Local(post::fed(&fed))).is_err() {
+            if edge.send(&Word::Local(post::aside(&Aside::Fed(fed)))).is_err() {
                 break;
             }
             bytes += row.len();
@@ -247,7 +248,7 @@ impl Slot {
         let is_last = matches!(state.status, Status::Draining) && held.sent == held.written;
         if is_last && !std::mem::replace(&mut held.closed, true) {
             // If it has ended, there is nobody to be told.
-            let _ = edge.send(&Word::Local(post::closing()));
+            let _ = edge.send(&Word::Local(post::aside(&Aside::Closing)));
         }
     }
 
