@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
-use postcard::ser_flavors::Flavor;
+use postcard::ser_flavors::{Flavor, Size};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -230,8 +230,14 @@ impl fmt::Debug for Decoder<'_> {
 }
 
 /// The bytes of a value of ours.
+///
+/// They are counted first: what grows piece by piece takes new memory for each value, because the
+/// allocator has it grow into what nobody has touched yet.
 pub(crate) fn plain<T: Serialize>(value: &T) -> Option<Vec<u8>> {
-    postcard::to_stdvec(value).ok()
+    let len = postcard::serialize_with_flavor(value, Size::default()).ok()?;
+    let mut bytes = Vec::with_capacity(len);
+    postcard::serialize_with_flavor(value, Tail { buffer: &mut bytes, full: len }).ok()?;
+    Some(bytes)
 }
 
 /// A value of ours from its bytes.

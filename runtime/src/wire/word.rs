@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::codec;
 use super::frames::{self, Progress, Reassembly};
 use super::lane::Fault;
 use crate::id::{ProcessId, Right};
@@ -48,7 +49,7 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     pub(crate) fn new(word: &Word) -> Self {
         // A word is plain data: there is nothing in it that could fail.
-        let bytes = postcard::to_stdvec(word).unwrap_or_default();
+        let bytes = codec::plain(word).unwrap_or_default();
         Outgoing { bytes, sent: 0, begun: false }
     }
 
@@ -135,6 +136,18 @@ mod tests {
                 });
         let local = (0_usize..200_000).prop_map(|len| Word::Local(vec![7; len]));
         prop_oneof![packet, local]
+    }
+
+    #[test]
+    fn a_word_takes_as_much_memory_as_it_has_bytes() {
+        let to = ProcessId::root().child(7);
+        let parcel = vec![1; 100];
+        let packet = Packet { to, from: ProcessId::root(), rights: vec![], answers: None, parcel };
+
+        let outgoing = Outgoing::new(&Word::Packet(packet));
+
+        // One that grew would be rounded up.
+        assert_eq!(outgoing.bytes.capacity(), outgoing.bytes.len());
     }
 
     proptest! {
