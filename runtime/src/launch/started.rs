@@ -49,9 +49,11 @@ pub(crate) struct Expected {
 impl Expected {
     /// The file that was executed, and in place of which, where it is another one than this program.
     pub(crate) fn names_another(&self) -> Option<String> {
-        let (program, own) = (self.program.display(), sys::own_file());
         let another = self.program != sys::own_program();
-        another.then(|| format!("`{program}`, in place of `{}`,", own.display()))
+        another.then(|| {
+            let (program, own) = (self.program.display(), sys::own_file());
+            format!("`{program}`, in place of `{}`,", own.display())
+        })
     }
 }
 
@@ -85,8 +87,7 @@ impl Meeting {
         expected: &Expected,
         bootstrap: impl FnOnce(ChildEnds, UpSender) -> Bootstrap,
     ) -> Result<ControlSender, Unmet> {
-        let own = sys::own_file();
-        let (own, program) = (own.display(), expected.program.display());
+        let program = expected.program.display();
         let mut word = [0; 512];
         let len = File::from(self.greeting)
             .read(&mut word)
@@ -105,16 +106,20 @@ impl Meeting {
         }
         if hello.build != expected.build {
             return Err(format!(
-                "`{program}` is another build than this program, `{own}`: {:?}, and not {:?}",
-                hello.build, expected.build
+                "`{program}` is another build than this program, `{}`: {:?}, and not {:?}",
+                sys::own_file().display(),
+                hello.build,
+                expected.build
             )
             .into());
         }
         if hello.table != expected.table {
             return Err(format!(
-                "`{program}` has other processes than this program, `{own}`: its table is {:016x}, \
+                "`{program}` has other processes than this program, `{}`: its table is {:016x}, \
                  and not {:016x}",
-                hello.table, expected.table
+                sys::own_file().display(),
+                hello.table,
+                expected.table
             )
             .into());
         }
