@@ -166,6 +166,8 @@ impl Attendance {
 }
 
 /// Sleeps until the child says or prints something, and until it ends.
+///
+/// A child's end is the end of one descriptor after the other, each of which would be news.
 fn watch(
     life: &Life,
     streams: &mut Streams,
@@ -194,6 +196,7 @@ fn watch(
         }
         let [greeted, printed, complained, ended, spoke, woken, hears] =
             asked.map(|interest| interest.ready);
+        let ways = ways_open(streams, words);
         if greeted {
             greeting.meet();
         }
@@ -212,7 +215,7 @@ fn watch(
         if hears {
             life.edge().go_on();
         }
-        if ended {
+        if ended || (ways_open(streams, words) < ways && ends(life)) {
             return;
         }
         let now = Instant::now();
@@ -225,6 +228,21 @@ fn watch(
             let _ = life.kill(Intent::TimeOut(limit));
         }
     }
+}
+
+/// How many ways from a child are open.
+fn ways_open(streams: &Streams, words: &Words<'_>) -> usize {
+    let ways = [streams.out.as_fd(), streams.err.as_fd(), words.as_fd()];
+    ways.iter().flatten().count()
+}
+
+/// How long a child that has closed something is looked at for nothing but its end.
+const LEAVING: Duration = Duration::from_millis(1);
+
+/// Whether a child that has closed something ends with that.
+fn ends(life: &Life) -> bool {
+    let mut asked = [Interest::in_reading(Some(life.watch().as_fd()))];
+    sys::poll(&mut asked, Some(Instant::now() + LEAVING)).is_ok() && asked[0].ready
 }
 
 fn interest(wanted: Option<Wanted<'_>>) -> Interest<'_> {
