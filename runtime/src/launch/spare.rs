@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use super::plan::StartError;
 use crate::sys::{self, Wake};
 use crate::wire::{
-    Carrier, Fault, Offer, ParentEnds, Server, UpReceiver, UpSender, connect, upward,
+    Carrier, ChildEnds, Fault, ParentEnds, Server, UpReceiver, UpSender, connect, upward,
 };
 
 /// What the launcher thread makes while it is idle, so that the next start need not wait for it.
@@ -15,7 +15,7 @@ pub(super) struct Spare {
     pub(super) carrier: Carrier,
     pub(super) server: Server,
     pub(super) greeting: (OwnedFd, OwnedFd),
-    pub(super) ends: (ParentEnds, Offer),
+    pub(super) ends: (ParentEnds, ChildEnds),
     pub(super) up: (UpReceiver, UpSender),
     pub(super) wake: Wake,
     pub(super) nonce: u128,

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use super::launcher::close_later;
 use crate::sys::{self, Build, Pidfd, Wake};
 use crate::wire::{
-    Bootstrap, ChannelError, ChildEnds, ControlSender, Offer, ParentEnds, Server, UpReceiver,
-    UpSender,
+    Bootstrap, ChannelError, ChildEnds, ControlSender, ParentEnds, Server, UpReceiver, UpSender,
 };
 
 /// A child that was created. Nobody has heard of it yet.
@@ -31,7 +30,7 @@ pub(crate) struct Meeting {
     pub(super) server: Server,
     pub(super) greeting: OwnedFd,
     pub(super) nonce: u128,
-    pub(super) ends: Offer,
+    pub(super) ends: ChildEnds,
     pub(super) up: UpSender,
 }
 
@@ -126,9 +125,7 @@ impl Meeting {
         // For the copy of the region that ipc-channel makes to send it.
         let _room =
             sys::make_room(4).ok_or_else(|| "the descriptor limit is reached".to_owned())?;
-        let ends = self.ends.into_ends();
-        let ends = ends.map_err(|_| "the descriptor limit is reached".to_owned())?;
-        control.begin(bootstrap(ends, self.up)).map_err(|error| match error {
+        control.begin(bootstrap(self.ends, self.up)).map_err(|error| match error {
             ChannelError::NoRoom => Unmet::Wrong("the descriptor limit is reached".to_owned()),
             _ => Unmet::HungUp,
         })?;

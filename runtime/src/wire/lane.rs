@@ -17,7 +17,7 @@ use super::codec::{Decoder, Encoder, Source};
 use super::frames::{self, FrameError};
 use super::region::Region;
 use super::ring::{Consumer, PopError, Producer, PushError, ReaderBell};
-pub(crate) use carriers::{Carrier, ChildEnds, Closer, Offer, ParentEnds, Reports, connect};
+pub(crate) use carriers::{Carrier, ChildEnds, Closer, ParentEnds, Reports, connect};
 pub(super) use pool::{Known, Pool, Spill, Unlent};
 
 /// What a message is.

@@ -29,8 +29,8 @@ pub(crate) use channel::ChannelError;
 pub use codec::{Decoder, Encoder};
 pub(crate) use codec::{plain, read_plain};
 pub(crate) use lane::{
-    Body, Carrier, ChildEnds, Closer, Fault, LaneReceiver, LaneSender, Offer, OwnedBody,
-    ParentEnds, Reports, Tag, connect,
+    Body, Carrier, ChildEnds, Closer, Fault, LaneReceiver, LaneSender, OwnedBody, ParentEnds,
+    Reports, Tag, connect,
 };
 pub(crate) use mailbox::{MailboxOffer, MailboxSender, NotNow};
 pub(crate) use patience::Patience;

@@ -6,8 +6,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use ipc_channel::ipc::IpcSharedMemory;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::sys::Room;
 
@@ -17,6 +19,24 @@ pub(crate) struct Region {
     start: NonNull<u8>,
     len: usize,
     memory: Held,
+}
+
+/// A region as it is sent. ipc-channel makes the copy that it sends, which is not close-on-exec, in
+/// that moment.
+#[derive(Debug)]
+pub(crate) struct Sent(pub(crate) Arc<Region>);
+
+impl Serialize for Sent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.memory.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let memory = IpcSharedMemory::deserialize(deserializer)?;
+        Ok(Sent(Arc::new(Region::of(memory))))
+    }
 }
 
 /// Keeps the mapping without showing its bytes to `Debug`.

@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use ipc_channel::ipc::{
-    self, IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender, IpcSharedMemory,
-};
+use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender};
 use serde::{Deserialize, Serialize};
 
 use super::pool::Spill;
@@ -13,7 +11,7 @@ use crate::sys::Room;
 use crate::wire::channel::Guarded;
 use crate::wire::codec::Encoder;
 use crate::wire::frames;
-use crate::wire::region::Region;
+use crate::wire::region::{Region, Sent};
 use crate::wire::ring::{CONTROL, Consumer, Control, Producer, Shared};
 
 /// What carries a connection.
@@ -46,34 +44,10 @@ pub(crate) struct ParentEnds {
     pub(crate) closer: Closer,
 }
 
-/// The child's side of a connection, until it is sent.
-///
-/// The copy of the region that ipc-channel sends is not close-on-exec, so it is made at the last
-/// moment.
-pub(crate) enum Offer {
-    Ring { region: Arc<Region>, spills_in: IpcReceiver<Spill>, spills_out: IpcSender<Spill> },
-    Frames { from_parent: IpcBytesReceiver, to_parent: IpcBytesSender },
-}
-
-impl Offer {
-    /// What is sent, at once.
-    pub(crate) fn into_ends(self) -> Result<ChildEnds, Fault> {
-        Ok(match self {
-            Offer::Ring { region, spills_in, spills_out } => {
-                let memory = region.copy().map_err(|_| Fault::NoRoom)?;
-                ChildEnds::Ring { memory, spills_in, spills_out }
-            }
-            Offer::Frames { from_parent, to_parent } => {
-                ChildEnds::Frames { from_parent, to_parent }
-            }
-        })
-    }
-}
-
 /// The child's side of a connection, as it is sent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ChildEnds {
-    Ring { memory: IpcSharedMemory, spills_in: IpcReceiver<Spill>, spills_out: IpcSender<Spill> },
+    Ring { memory: Sent, spills_in: IpcReceiver<Spill>, spills_out: IpcSender<Spill> },
     Frames { from_parent: IpcBytesReceiver, to_parent: IpcBytesSender },
 }
 
@@ -82,7 +56,7 @@ pub(crate) fn connect(
     carrier: Carrier,
     limit: usize,
     room: &Room,
-) -> Result<(ParentEnds, Offer), Fault> {
+) -> Result<(ParentEnds, ChildEnds), Fault> {
     match carrier {
         Carrier::Ring => {
             let region = Arc::new(Region::zeroed(REPORTS.end, room).map_err(|_| Fault::NoRoom)?);
@@ -97,7 +71,7 @@ pub(crate) fn connect(
                 reports: Reports::Slots { region: Arc::clone(&region), turn: 0 },
                 closer,
             };
-            Ok((ends, Offer::Ring { region, spills_in, spills_out }))
+            Ok((ends, ChildEnds::Ring { memory: Sent(region), spills_in, spills_out }))
         }
         Carrier::Frames => {
             let (to_child, from_parent) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
@@ -108,7 +82,7 @@ pub(crate) fn connect(
                 reports: Reports::InLane(to_parent.clone()),
                 closer: Closer::Poke(Mutex::new(to_parent.clone())),
             };
-            Ok((ends, Offer::Frames { from_parent, to_parent }))
+            Ok((ends, ChildEnds::Frames { from_parent, to_parent }))
         }
     }
 }
@@ -117,8 +91,7 @@ impl ChildEnds {
     /// Opens the child's side.
     pub(crate) fn open(self, limit: usize) -> Result<(LaneReceiver, LaneSender, Reports), Fault> {
         match self {
-            ChildEnds::Ring { memory, spills_in, spills_out } => {
-                let region = Arc::new(Region::of(memory));
+            ChildEnds::Ring { memory: Sent(region), spills_in, spills_out } => {
                 let (to_child, to_parent) = rings(&region);
                 let reports = Reports::Slots { region, turn: 0 };
                 let from_parent = receiving(to_child, spills_in, limit)?;
