@@ -27,10 +27,11 @@ pub(crate) enum Carrier {
 //
 //   control words, both rings │ ring to the child │ ring to the parent │ two reports
 //
-// A ring ends up resident whole, so they are small: what is large travels in regions of its own.
+// Each page is written once when it is made, and a ring ends up resident whole, so they are small:
+// what is large travels in regions of its own.
 const PAGE: usize = 4096;
-const TO_CHILD: std::ops::Range<usize> = PAGE..PAGE + (64 << 10);
-const TO_PARENT: std::ops::Range<usize> = TO_CHILD.end..TO_CHILD.end + (32 << 10);
+const TO_CHILD: std::ops::Range<usize> = PAGE..PAGE + (32 << 10);
+const TO_PARENT: std::ops::Range<usize> = TO_CHILD.end..TO_CHILD.end + (16 << 10);
 const REPORT: usize = 8 << 10;
 const REPORTS: std::ops::Range<usize> = TO_PARENT.end..TO_PARENT.end + 2 * REPORT;
 const TURN: usize = 2 * CONTROL;
