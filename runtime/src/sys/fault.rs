@@ -22,7 +22,8 @@ pub(crate) fn report_stack_overflow(name: &str) {
     MESSAGE
         .get_or_init(|| format!("\nthread 'main' of process `{name}` has overflowed its stack\n"));
     // A signal cannot be handled on a stack that is used up, so the handler gets its own.
-    let stack = Box::leak(vec![0_u8; libc::SIGSTKSZ.max(16 * 1024)].into_boxed_slice());
+    // Nobody writes to it before that: it costs no memory until then.
+    let stack = Box::leak(Box::<[u8]>::new_uninit_slice(libc::SIGSTKSZ.max(16 * 1024)));
     let stack = libc::stack_t {
         ss_sp: stack.as_mut_ptr().cast::<c_void>(),
         ss_flags: 0,

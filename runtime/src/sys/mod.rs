@@ -14,6 +14,7 @@ mod peek;
 mod poll;
 mod process;
 mod signal;
+mod thread;
 mod wait;
 
 pub(crate) use descriptors::{
@@ -36,5 +37,6 @@ pub(crate) use process::{
     parent_id, random, set_process_name,
 };
 pub(crate) use signal::{SIGABRT, SIGKILL, SIGTERM, block_signals, signal_name, unblock_signals};
+pub(crate) use thread::{name_thread, run_bare};
 #[cfg(not(loom))]
 pub(crate) use wait::{monotonic_nanos, sleep_while, wake_all};

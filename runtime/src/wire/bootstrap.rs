@@ -201,6 +201,9 @@ impl ControlSender {
 /// The child's side of the meeting.
 pub(crate) struct Greeting {
     control: IpcReceiver<Control>,
+    /// Closed when the parent has taken the hello out: closing a socket with descriptors on their
+    /// way has the system look for cycles of them.
+    hello: IpcSender<Hello>,
 }
 
 impl Greeting {
@@ -218,24 +221,44 @@ impl Greeting {
         let (control, receiver) = ipc::channel().map_err(|error| format!("a channel: {error}"))?;
         let sent = hello.send(Hello { nonce, pid: std::process::id(), build, table, control });
         sent.map_err(|error| format!("the hello: {error}"))?;
-        Ok(Greeting { control: receiver })
+        Ok(Greeting { control: receiver, hello })
     }
 
     /// Waits for the first word.
     pub(crate) fn begin(self) -> Result<(Bootstrap, ControlReceiver), ChannelError> {
-        match channel::receive(&self.control)? {
-            Control::Begin(bootstrap) => Ok((*bootstrap, ControlReceiver(self.control))),
+        let first = channel::receive(&self.control);
+        drop(self.hello);
+        match first? {
+            Control::Begin(bootstrap) => {
+                let socket = channel::socket_of_receiver(&self.control);
+                Ok((*bootstrap, ControlReceiver { receiver: self.control, socket }))
+            }
             Control::Stop | Control::Frame(_) => Err(ChannelError::Gone),
         }
     }
 }
 
+/// The length of the datagram that asks to stop: two words of ipc-channel's, and one byte. No other
+/// is as short.
+const STOP: usize = 16 + 1;
+
 /// The child's end of the control channel.
-pub(crate) struct ControlReceiver(IpcReceiver<Control>);
+pub(crate) struct ControlReceiver {
+    receiver: IpcReceiver<Control>,
+    socket: Option<RawFd>,
+}
 
 impl ControlReceiver {
+    /// Waits until there is something to receive, and takes no memory for that; whether it is the
+    /// wish to stop. That can be told even if the function has closed the channel meanwhile.
+    pub(crate) fn wait(&self) -> bool {
+        // What is wrong here is wrong for whoever receives.
+        let peeked = self.socket.map(|socket| crate::sys::peek(socket, true));
+        matches!(peeked, Some(Ok(peeked)) if peeked.len == STOP)
+    }
+
     /// Waits for a word; an error is the end of the parent.
     pub(crate) fn receive(&self) -> Result<Control, ChannelError> {
-        channel::receive_plain(&self.0)
+        channel::receive_plain(&self.receiver)
     }
 }

@@ -92,11 +92,16 @@ pub(super) struct Guarded<R> {
 impl<R: fmt::Debug> Guarded<R> {
     /// Guards a receiver, if its socket can be found.
     pub(super) fn new(receiver: R) -> Result<Self, ChannelError> {
-        // ipc-channel has no other way to tell the number. Its version is pinned, and a number
-        // that is wrong would be noticed by every test.
-        let socket = number_behind("value: ", &format!("{receiver:?}"));
+        let socket = socket_of_receiver(&receiver);
         Ok(Guarded { socket: socket.ok_or(ChannelError::Gone)?, receiver })
     }
+}
+
+/// The socket of a receiver, if it can be found.
+pub(super) fn socket_of_receiver(receiver: &impl fmt::Debug) -> Option<RawFd> {
+    // ipc-channel has no other way to tell the number. Its version is pinned, and a number that is
+    // wrong would be noticed by every test.
+    number_behind("value: ", &format!("{receiver:?}"))
 }
 
 /// The socket of a sender, if it can be found: as for receivers.

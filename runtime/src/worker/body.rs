@@ -33,7 +33,9 @@ pub(super) fn work(greeting: Greeting) -> i32 {
     words::open(up, limit);
     become_worker(Worker { pid: std::process::id(), name, id, parent, tree });
     // Without a thread that listens, the kernel alone watches over the parent.
-    let _ = listener.send(control);
+    if let Some(listener) = listener {
+        listener.hear(control);
+    }
     if let Some(bytes) = memory_limit
         && let Err(error) = sys::limit_memory(bytes)
     {

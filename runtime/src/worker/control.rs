@@ -1,7 +1,6 @@
 //! The worker's one runtime thread: it hears what the parent says and wants, and whether it lives.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -78,38 +77,65 @@ fn stop() {
     acts.iter().for_each(|act| act());
 }
 
+/// What the thread hears from, once there is something.
+static HANDED: Mutex<Option<ControlReceiver>> = Mutex::new(None);
+
+static HANDED_OVER: Condvar = Condvar::new();
+
+/// Hands the control channel over to the thread.
+pub(super) struct Listener(());
+
+impl Listener {
+    pub(super) fn hear(self, control: ControlReceiver) {
+        *HANDED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(control);
+        HANDED_OVER.notify_one();
+    }
+}
+
 /// Starts the thread before there is anything to hear, while the parent reads the hello; it hears
 /// what is handed to it. Where the system has no thread left the worker lives without: the kernel
 /// still ends it with its parent.
-pub(super) fn prepare() -> SyncSender<ControlReceiver> {
-    let (hand_over, handed) = sync_channel::<ControlReceiver>(1);
-    let _ = std::thread::Builder::new()
-        .name("procession-control".to_owned())
-        .stack_size(256 * 1024)
-        .spawn(move || {
-            sys::block_signals();
-            let Ok(control) = handed.recv() else { return };
-            // The parent is trusted, and has its own limits.
-            let mut incoming = Incoming::new(usize::MAX);
-            loop {
-                match control.receive() {
-                    Ok(Control::Stop) => stop(),
-                    Ok(Control::Frame(frame)) => match incoming.add(&frame) {
-                        Ok(word) => word.into_iter().for_each(words::take),
-                        // There was no memory for it; the next word begins anew.
-                        Err(_) => incoming = Incoming::new(usize::MAX),
-                    },
-                    Ok(Control::Begin(_)) => {}
-                    // The function has closed this channel; the kernel still watches.
-                    Err(ChannelError::Closed) => {
-                        // Its number may be the function's by now.
-                        std::mem::forget(control);
-                        return;
-                    }
-                    // A child outlives nobody: without its parent there is no one to work for.
-                    Err(_) => sys::die_at_once(),
-                }
+pub(super) fn prepare() -> Option<Listener> {
+    sys::run_bare(256 * 1024, listen).ok().map(|()| Listener(()))
+}
+
+fn listen() {
+    sys::block_signals();
+    sys::name_thread(c"procession-cont");
+    let mut handed = HANDED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let control = loop {
+        match handed.take() {
+            Some(control) => break control,
+            None => {
+                handed = HANDED_OVER.wait(handed).unwrap_or_else(|poisoned| poisoned.into_inner());
             }
-        });
-    hand_over
+        }
+    };
+    drop(handed);
+    // The parent is trusted, and has its own limits.
+    let mut incoming = Incoming::new(usize::MAX);
+    // Most processes are never told anything, and until then this thread needs no memory.
+    let asked = control.wait();
+    loop {
+        match control.receive() {
+            Ok(Control::Stop) => stop(),
+            Ok(Control::Frame(frame)) => match incoming.add(&frame) {
+                Ok(word) => word.into_iter().for_each(words::take),
+                // There was no memory for it; the next word begins anew.
+                Err(_) => incoming = Incoming::new(usize::MAX),
+            },
+            Ok(Control::Begin(_)) => {}
+            // The function has closed this channel; the kernel still watches.
+            Err(ChannelError::Closed) => {
+                if asked && !STOP.is_raised() {
+                    stop();
+                }
+                // Its number may be the function's by now.
+                std::mem::forget(control);
+                return;
+            }
+            // A child outlives nobody: without its parent there is no one to work for.
+            Err(_) => sys::die_at_once(),
+        }
+    }
 }

@@ -51,10 +51,9 @@ fn a_child_that_has_closed_all_its_descriptors_is_stopped_without_noise() {
         let child = over.builder::<close_and_wait_to_be_stopped>().spawn(()).unwrap();
         procession_tests::eventually(LIMIT, || child.output_tail().stdout.contains("closed"));
 
-        let reason = child.stop(std::time::Duration::from_millis(500)).unwrap();
+        let reason = child.stop(LIMIT).unwrap();
 
-        let told =
-            matches!(reason, ExitReason::Finished | ExitReason::Stopped | ExitReason::Exited(113));
+        let told = matches!(reason, ExitReason::Finished | ExitReason::Exited(113));
         assert!(told, "{over:?}: {reason:?}");
         let stderr = child.output_tail().stderr;
         assert!(!stderr.contains("panicked"), "{over:?}: {stderr}");

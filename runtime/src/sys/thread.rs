@@ -1,0 +1,81 @@
+//! Threads without what std gives a thread.
+
+use std::ffi::{CStr, c_void};
+use std::io;
+use std::panic::catch_unwind;
+
+/// Runs a function on a thread of its own, with little more than its stack: what std gives a thread
+/// makes the C library give it an arena of the heap, which a thread that only waits has no use for.
+pub(crate) fn run_bare(stack: usize, body: fn()) -> io::Result<()> {
+    // SAFETY: zeros are room for attributes.
+    let mut attributes: libc::pthread_attr_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the attributes are a local variable.
+    checked(unsafe { libc::pthread_attr_init(&raw mut attributes) })?;
+    // SAFETY: the attributes were just made. A size that is refused leaves the usual one.
+    unsafe { libc::pthread_attr_setstacksize(&raw mut attributes, stack) };
+    let mut thread = 0;
+    let mut start = |attributes| {
+        // SAFETY: the function takes what is passed here, a function.
+        checked(unsafe {
+            libc::pthread_create(&raw mut thread, attributes, begin, body as *mut c_void)
+        })
+    };
+    // Where a program has more variables of its threads than fit, the usual stack has room for them.
+    let started = match start(&raw const attributes) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => start(std::ptr::null()),
+        started => started,
+    };
+    // SAFETY: the attributes were made above, and nobody needs them any more.
+    unsafe { libc::pthread_attr_destroy(&raw mut attributes) };
+    started?;
+    // SAFETY: the thread was just made and is not detached yet. Nobody joins it.
+    unsafe { libc::pthread_detach(thread) };
+    Ok(())
+}
+
+extern "C" fn begin(body: *mut c_void) -> *mut c_void {
+    // SAFETY: this is the function that was passed above.
+    let body: fn() = unsafe { std::mem::transmute(body) };
+    // The hook has reported it.
+    let _ = catch_unwind(body).map_err(std::mem::forget);
+    std::ptr::null_mut()
+}
+
+fn checked(code: i32) -> io::Result<()> {
+    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
+}
+
+/// Names the calling thread, and takes no memory for that. Whoever names another goes by `/proc`,
+/// and each process whose entries there were looked at takes longer to be reaped.
+pub(crate) fn name_thread(name: &'static CStr) {
+    // It is for people; a system that refuses it changes nothing else.
+    let _ = rustix::thread::set_name(name);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    static SAYS: Mutex<Option<Sender<String>>> = Mutex::new(None);
+
+    #[test]
+    fn a_bare_thread_has_the_name_it_gives_itself_and_panics_alone() {
+        let (says, said) = channel();
+        *SAYS.lock().unwrap() = Some(says);
+
+        run_bare(256 * 1024, || {
+            name_thread(c"bare");
+            let says = SAYS.lock().unwrap().take().unwrap();
+            says.send(std::fs::read_to_string("/proc/thread-self/comm").unwrap()).unwrap();
+            panic!("this is seen in the output and ends nothing else");
+        })
+        .unwrap();
+
+        assert_eq!(said.recv().unwrap(), "bare\n");
+        // The panic has dropped it.
+        assert!(said.recv().is_err());
+    }
+}
