@@ -19,6 +19,30 @@
 //! }
 //! ```
 //!
+//! A [`Pool`] runs such a function on many items, on every core, and loses none when a worker dies:
+//!
+//! ```
+//! use procession::{Pool, process};
+//!
+//! #[process]
+//! fn square(n: u64) -> u64 {
+//!     n * n
+//! }
+//!
+//! fn main() -> Result<(), procession::Error> {
+//!     let pool = Pool::default(); // a worker for each processor
+//!     assert_eq!(pool.map::<square>(1..=5)?, [1, 4, 9, 16, 25]);
+//!     let lazy = pool.stream::<square>(1..).take(3); // an endless input is fine
+//!     assert_eq!(lazy.sum::<Result<u64, _>>()?, 14);
+//!     let task = pool.tasks::<square>().retries(2).submit(12)?; // again if its worker dies
+//!     assert_eq!(task.join()?, 144);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! A function with a [`Mailbox`] is an [`Actor`], which stays and answers messages, and a [`Supervisor`]
+//! starts it again when it crashes: see [`process`](macro@process).
+//!
 //! There is nothing to write in `main`: starting processes works in programs, libraries, tests,
 //! doctests, examples and benches alike. A child never outlives the program, however that ends,
 //! and a process that crashes, hangs or is killed is an error that says what happened.
@@ -32,6 +56,7 @@ mod id;
 mod launch;
 mod outcome;
 mod policy;
+mod pool;
 mod process;
 mod registry;
 mod route;
@@ -46,12 +71,17 @@ pub use actor::{
     StructAddress, dead_letters, mailbox, monitor,
 };
 pub use error::{
-    AskError, DecodeError, EncodeError, Error, Failure, JoinError, Loss, RecvError,
-    RecvTimeoutError, SendError, SpawnError, SuperviseError, TryRecvError, Undelivered,
+    AskError, DecodeError, EncodeError, Error, Failure, JoinError, Loss, PoolError, RecvError,
+    RecvTimeoutError, Refused, SendError, SpawnError, SubmitError, SuperviseError, TaskError,
+    TaskFailure, TryRecvError, Undelivered,
 };
 pub use id::ProcessId;
 pub use outcome::{ExitReason, PanicReport, Signal};
 pub use policy::Restart;
+pub use pool::{
+    Initialized, Pool, PoolBuilder, PoolDump, Progress, Stream, Task, TaskFuture, Tasks,
+    WorkerDump, WorkerState, as_completed, wait_all, wait_all_timeout, wait_any, wait_any_timeout,
+};
 pub use process::{
     Builder, Called, Child, Input, JoinFuture, Output, OutputTail, Process, ProcessInfo, Stopping,
     available_parallelism, children, current, exit, parent, stopping, worker_exe,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::detail;
 use crate::outcome::ExitReason;
 
 /// A process was started, but there is no value to hand back.
@@ -72,28 +73,9 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { process, pid, reason, stderr } = &*self.0;
         write!(f, "process `{process}` (pid {pid}) gave no value: {reason}")?;
-        if is_fault(reason) && !stderr.contains("overflowed its stack") {
-            f.write_str(" (a stack overflow in a thread other than `main` looks the same)")?;
-        }
-        if let ExitReason::Panicked(report) = reason
-            && let Some(backtrace) = report.backtrace()
-        {
-            write!(f, "\n{}", backtrace.trim_end())?;
-        }
-        // The last lines: enough to see what happened, not so many that they hide it.
-        let lines: Vec<&str> = stderr.lines().collect();
-        let last = &lines[lines.len().saturating_sub(12)..];
-        if !last.is_empty() {
-            f.write_str("\nits standard error ends with:")?;
-            last.iter().try_for_each(|line| write!(f, "\n  {line}"))?;
-        }
-        Ok(())
+        f.write_str(detail::hint(reason, stderr))?;
+        detail::write(f, detail::panic_of(reason), stderr)
     }
-}
-
-/// Whether it touched memory that it may not.
-fn is_fault(reason: &ExitReason) -> bool {
-    matches!(reason, ExitReason::Signaled { signal, .. } if signal.name() == Some("SIGSEGV"))
 }
 
 /// As `main` prints it.

@@ -1,20 +1,25 @@
 //! What can go wrong, by question: did it start, did it give a value, and everything else.
 
 mod crossing;
+mod detail;
 mod failure;
 mod join;
+mod pool;
 mod receive;
 mod send;
 mod spawn;
 mod supervise;
+mod task;
 
 pub use crossing::{DecodeError, EncodeError};
 pub use failure::Failure;
 pub use join::JoinError;
+pub use pool::{PoolError, Refused, SubmitError};
 pub use receive::{RecvError, RecvTimeoutError, TryRecvError};
 pub use send::{AskError, Loss, SendError, Undelivered};
 pub use spawn::SpawnError;
 pub use supervise::SuperviseError;
+pub use task::{TaskError, TaskFailure};
 
 /// Any error of this crate, for functions that use several of its parts.
 ///
@@ -58,6 +63,18 @@ pub enum Error {
     #[error(transparent)]
     Supervise(#[from] SuperviseError),
 
+    /// A task gave no value.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+
+    /// A pool could not be made, or did not end well.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+
+    /// A pool did not take a task.
+    #[error(transparent)]
+    Submit(SubmitError),
+
     /// The program was forked, and this is the copy: its processes belong to the original.
     #[error("this process is a fork, and the processes belong to the one it was forked from")]
     Forked,
@@ -87,5 +104,11 @@ impl<M> From<SendError<M>> for Error {
 impl<M> From<AskError<M>> for Error {
     fn from(error: AskError<M>) -> Self {
         Error::Ask(error.without_message())
+    }
+}
+
+impl<I> From<SubmitError<I>> for Error {
+    fn from(error: SubmitError<I>) -> Self {
+        Error::Submit(error.without_input())
     }
 }

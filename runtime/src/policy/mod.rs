@@ -4,8 +4,14 @@
 //! the time and the chance in. So each is tested against a model, in no time at all.
 
 mod backoff;
+mod chunk;
+mod respawn;
 mod restart;
+mod retry;
 
 pub(crate) use backoff::Backoff;
+pub(crate) use chunk::Pace;
+pub(crate) use respawn::{Respawn, Verdict};
 pub use restart::Restart;
 pub(crate) use restart::{Action, Event, Limits, Restarts};
+pub(crate) use retry::{Attempts, Fate, Terms, Trouble, fate};

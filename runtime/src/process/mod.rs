@@ -48,8 +48,9 @@ use crate::wire::{Decoder, Encoder};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a process function",
-    note = "annotate the function with `#[process]` and name it by its handle type",
-    note = "an actor, which is a struct or has a `Mailbox`, is none: it is spawned and sent messages"
+    note = "annotate the function with `#[process]`, which makes a type of the function's name",
+    note = "an actor, which is a struct or has a `Mailbox`, is none: it is spawned and sent messages, \
+            and is no task for a pool"
 )]
 pub trait Process: Sized + 'static {
     /// The arguments: `()`, the only parameter, or the tuple of them.

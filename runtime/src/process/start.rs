@@ -12,10 +12,13 @@ use crate::error::SpawnError;
 use crate::id::Place;
 use crate::launch::{self, Expected, Plan, StartError, Stdin, Stream};
 use crate::registry::{self, Entry};
-use crate::route::{Attendance, Awaited, Life, Listeners, Seat, Slot, Style, Tail, attend, here};
+use crate::route::{
+    AskLast, Attendance, Awaited, Life, Listeners, Seat, Slot, Style, Tail, attend, here,
+};
 use crate::sys::{self, Build};
 use crate::wire::{
-    Bootstrap, Carrier, Encoder, Fault, LaneReceiver, LaneSender, MailboxOffer, Serves, Tag,
+    Belt, BeltRegion, Bootstrap, Carrier, Encoder, Fault, Gong, LanePair, LaneReceiver, LaneSender,
+    MailboxOffer, Serves, Tag,
 };
 use crate::worker::standing;
 
@@ -76,6 +79,9 @@ pub(crate) enum Lanes {
     Open,
     /// Whoever waits for an answer of the slot that it serves.
     Serve(Arc<Slot>),
+    /// A pool: tasks and results travel on a belt, or over its lanes where it shares no memory.
+    /// Whoever is given that lane tells the last word of the process.
+    Pool(Arc<Gong>, Box<dyn FnOnce(LaneReceiver) -> AskLast + Send>),
 }
 
 /// A child that is looked after, the tails of its output, and its lanes if they were asked for.
@@ -84,6 +90,7 @@ pub(crate) struct Begun {
     pub(crate) seat: Seat,
     pub(crate) tails: (Tail, Tail),
     pub(crate) lanes: Option<(LaneSender, LaneReceiver)>,
+    pub(crate) belt: Option<Belt>,
 }
 
 impl Settings {
@@ -151,12 +158,16 @@ impl Settings {
             in_init: expected.in_init,
             depth,
         };
+        let no_room = || explain(&name, PathBuf::new(), StartError::Descriptors);
         // What the slot hands over is for this child alone, so it comes last of all that may fail.
         let serves = match &lanes {
-            Lanes::Serve(slot) => Some(
-                serves(slot, self.carrier)
-                    .map_err(|_| explain(&name, PathBuf::new(), StartError::Descriptors))?,
-            ),
+            Lanes::Serve(slot) => Some(serves(slot, self.carrier).map_err(|_| no_room())?),
+            _ => None,
+        };
+        let region = match (&lanes, self.carrier) {
+            (Lanes::Pool(gong, _), Carrier::Ring) => {
+                Some((BeltRegion::new().map_err(|_| no_room())?, Arc::clone(gong)))
+            }
             _ => None,
         };
         let mut started = launch::start(plan).map_err(|error| explain(&name, tried, error))?;
@@ -164,12 +175,13 @@ impl Settings {
         let gone = || system("taking the process over", std::io::ErrorKind::BrokenPipe.into());
         let mut ends = started.ends.take().ok_or_else(gone)?;
         let arguments = match (self.carrier, &lanes) {
+            (_, Lanes::Pool(..)) => None,
             // Nobody reads a socket yet, so its attendant sends what may be too much for it.
             (Carrier::Frames, Lanes::Outcome | Lanes::Serve(_)) => Some(row.into_vec()),
             _ => {
                 let sent = ends.to_child.send(Tag::Value, &row, None);
                 sent.map_err(|fault| match fault {
-                    Fault::NoRoom => explain(&name, PathBuf::new(), StartError::Descriptors),
+                    Fault::NoRoom => no_room(),
                     _ => system("sending the arguments", std::io::ErrorKind::BrokenPipe.into()),
                 })?;
                 None
@@ -181,6 +193,7 @@ impl Settings {
             let max_message = self.max_message as u64;
             let parent = context::as_parent();
             let tree = context::tree();
+            let region = region.clone();
             move |ends, up| Bootstrap {
                 entry,
                 name,
@@ -192,6 +205,8 @@ impl Settings {
                 up,
                 tree,
                 serves: serves.and_then(|serves| serves()),
+                // Without room for it the worker has no belt, and says so.
+                belt: region.and_then(|(region, gong)| region.ends(&gong).ok()),
             }
         };
         let meeting = started.meeting.take().ok_or_else(gone)?;
@@ -199,13 +214,21 @@ impl Settings {
         let (words, wake) = started.words.take().ok_or_else(gone)?;
         let (watch, ended) = (started.watch.clone(), listeners.ended);
         let life = Life::begin(pid, name.clone(), (id, number), watch, wake, ended);
-        let mut opened = None;
+        let (mut opened, mut belt) = (None, None);
         let outcome = match (lanes, self.carrier) {
             (Lanes::Outcome, _) => Awaited::Lane(ends.to_child, ends.from_child),
             (Lanes::Open, _) => {
                 opened = Some((ends.to_child, ends.from_child));
                 Awaited::Nothing
             }
+            (Lanes::Pool(_, hear), _) => match region {
+                Some((region, _)) => {
+                    let lanes = LanePair::new(ends.to_child, ends.from_child);
+                    belt = Some(region.belt(lanes.clone()));
+                    Awaited::Asked(Box::new(move || (lanes.last_word(), None)))
+                }
+                None => Awaited::Asked(hear(ends.from_child)),
+            },
             (Lanes::Serve(slot), Carrier::Frames) => {
                 slot.serve(Arc::clone(life.edge()), Arc::clone(&life), None);
                 Awaited::Lane(ends.to_child, ends.from_child)
@@ -237,7 +260,7 @@ impl Settings {
             limited: self.memory_limit.is_some(),
         })
         .map_err(|source| SpawnError::Processes { process: name.clone(), source })?;
-        Ok(Begun { life, seat, tails: (out, err), lanes: opened })
+        Ok(Begun { life, seat, tails: (out, err), lanes: opened, belt })
     }
 }
 

@@ -52,7 +52,15 @@ pub(crate) enum Awaited {
     Answers(LaneSender, Arc<Answers>),
     /// Somebody else reads the lanes.
     Nothing,
+    /// Somebody else reads the lanes, and says what the last word of a child was that is dead.
+    Asked(AskLast),
 }
+
+/// What was last in a lane, and the report of a panic that came along.
+pub(crate) type LastWord = (Result<(Tag, OwnedBody), Fault>, Option<Vec<u8>>);
+
+/// Says that of a child that is dead.
+pub(crate) type AskLast = Box<dyn FnOnce() -> LastWord + Send>;
 
 /// Where a child's attendant sits, until someone who waits for the child takes the place.
 #[derive(Clone)]
@@ -347,6 +355,8 @@ enum Outcome {
     Lane(Box<(LaneSender, LaneReceiver)>),
     /// From among the answers.
     Answers(Box<(LaneSender, Arc<Answers>)>),
+    /// From whoever reads the lane.
+    Asked(AskLast),
     /// From a thread that keeps the lane from filling up.
     Pumped(JoinHandle<Brought>),
     Nothing,
@@ -360,6 +370,7 @@ impl Outcome {
                 return Ok(Outcome::Answers(Box::new((to_child, answers))));
             }
             Awaited::Nothing => return Ok(Outcome::Nothing),
+            Awaited::Asked(ask) => return Ok(Outcome::Asked(ask)),
         };
         let Some(arguments) = arguments else {
             return Ok(Outcome::Lane(Box::new((to_child, from_child))));
@@ -400,6 +411,14 @@ impl Outcome {
                     None => (Said::Nothing, None),
                 };
                 (said, value, reports.last())
+            }
+            Outcome::Asked(ask) => {
+                let (word, report) = ask();
+                let (said, value) = match word {
+                    Ok((tag, body)) => read(tag, body),
+                    Err(fault) => unread(fault),
+                };
+                (said, value, report.or_else(|| reports.last()))
             }
             Outcome::Pumped(pump) => pump.join().unwrap_or((Said::Nothing, None, None)),
             Outcome::Nothing => (Said::Nothing, None, None),

@@ -21,9 +21,9 @@ mod slot;
 mod words;
 
 pub(crate) use asks::{Asking, Told, Unanswered, Woken, begin, lone, random_number, tell};
-pub(crate) use attendant::{Attendance, Awaited, Seat, attend};
+pub(crate) use attendant::{AskLast, Attendance, Awaited, LastWord, Seat, attend};
 pub(crate) use clock::{Timer, at};
-pub(crate) use edge::Listeners;
+pub(crate) use edge::{Listeners, Mourner};
 pub(crate) use letters::{Letter, next as next_letter};
 pub(crate) use life::{Life, living};
 pub(crate) use links::send as send_far;

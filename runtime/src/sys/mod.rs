@@ -39,4 +39,4 @@ pub(crate) use process::{
 pub(crate) use signal::{SIGABRT, SIGKILL, SIGTERM, block_signals, signal_name, unblock_signals};
 pub(crate) use thread::{name_thread, run_bare};
 #[cfg(not(loom))]
-pub(crate) use wait::{monotonic_nanos, sleep_while, wake_all};
+pub(crate) use wait::{coarse_nanos, monotonic_nanos, sleep_while, wake_all};

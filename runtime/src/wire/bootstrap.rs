@@ -18,6 +18,7 @@ use std::sync::Mutex;
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
 use serde::{Deserialize, Serialize};
 
+use super::belt::BeltEnds;
 use super::channel::{self, ChannelError};
 use super::lane::ChildEnds;
 use super::mailbox::MailboxEnds;
@@ -60,6 +61,8 @@ pub(crate) struct Bootstrap {
     /// The number that all processes of this run of the program share.
     pub(crate) tree: u64,
     pub(crate) serves: Option<Serves>,
+    /// What tasks and results of a pool travel on; without one they do as words and over the lane.
+    pub(crate) belt: Option<BeltEnds>,
 }
 
 /// The slot that a child serves.

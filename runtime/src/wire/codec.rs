@@ -1,9 +1,10 @@
 //! Values to bytes and back.
 //!
 //! A message is a row of *sections*, one for each value: a length of eight bytes, then the value.
-//! Byte buffers and strings are sections of their own bytes, copied once; everything else is
-//! [postcard]. A row is only ever read by the program that wrote it (the builds are compared when
-//! a worker starts), so the format carries no names and no versions.
+//! Byte buffers and strings are sections of their own bytes, copied once, and so are numbers, which
+//! are what the shortest messages are made of; everything else is [postcard]. A row is only ever read
+//! by the program that wrote it (the builds are compared when a worker starts), so the format carries
+//! no names and no versions.
 //!
 //! What a type's own `Serialize` or `Deserialize` has to say about a failure reaches the user:
 //! postcard drops that text, so a value that fails is visited once more, for the text alone.
@@ -17,7 +18,7 @@ use postcard::ser_flavors::{Flavor, Size};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::told::{Nowhere, Telling};
+use super::told::{why_not_decoded, why_not_encoded};
 use crate::error::{DecodeError, EncodeError};
 
 /// How many bytes say how long a section is.
@@ -45,16 +46,45 @@ impl<'a> Encoder<'a> {
         Encoder { written, borrowed, len: row.len(), limit: row.len() }
     }
 
+    /// An empty row that is written straight behind other bytes.
+    #[inline]
+    pub(super) fn behind(bytes: Vec<u8>, limit: usize) -> Self {
+        Encoder { written: Buffer(bytes), borrowed: Vec::new(), len: 0, limit }
+    }
+
+    /// All bytes again, with the row behind the first `before`.
+    #[inline]
+    pub(super) fn take_behind(&mut self, before: usize) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.written.0);
+        if !self.borrowed.is_empty() {
+            let written = bytes.split_off(before);
+            let mut from = 0;
+            for (at, borrowed) in std::mem::take(&mut self.borrowed) {
+                let at = at - before;
+                bytes.extend_from_slice(&written[std::mem::replace(&mut from, at)..at]);
+                bytes.extend_from_slice(borrowed);
+            }
+            bytes.extend_from_slice(&written[from..]);
+        }
+        bytes
+    }
+
     /// Adds one value.
     ///
     /// # Errors
     ///
     /// If the value cannot be encoded, or the row grows past its limit.
+    #[inline]
     pub fn section<T: Serialize + 'static>(&mut self, value: &'a T) -> Result<(), EncodeError> {
         if let Some(bytes) = as_bytes(value) {
             self.written.0.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
             self.borrowed.push((self.written.0.len(), bytes));
             return self.grown(PREFIX + bytes.len());
+        }
+        if let Some((bytes, len)) = number_bytes(value) {
+            self.written.0.extend_from_slice(&(len as u64).to_le_bytes());
+            self.written.0.extend_from_slice(&bytes[..len]);
+            return self.grown(PREFIX + len);
         }
         self.written(value)
     }
@@ -94,6 +124,12 @@ impl<'a> Encoder<'a> {
         });
         let rest = self.borrowed.last().map_or(0, |&(at, _)| at);
         mixed.chain([&written[rest..]])
+    }
+
+    /// The row, if it borrows nothing: then it is in one piece.
+    #[inline]
+    pub(crate) fn one_piece(&self) -> Option<&[u8]> {
+        self.borrowed.is_empty().then_some(self.written.0.as_slice())
     }
 
     /// A copy of the row in one piece.
@@ -156,6 +192,7 @@ pub(crate) trait Source {
 }
 
 impl Source for &[u8] {
+    #[inline]
     fn take(&mut self, len: usize) -> Result<Cow<'_, [u8]>, usize> {
         let (head, rest) = self.split_at_checked(len).ok_or(self.len())?;
         *self = rest;
@@ -169,12 +206,24 @@ impl Source for &[u8] {
 
 /// A row of sections that came in.
 pub struct Decoder<'a> {
-    source: &'a mut dyn Source,
+    source: From<'a>,
+}
+
+/// Bytes of this process are read without a detour.
+enum From<'a> {
+    Bytes(&'a [u8]),
+    Source(&'a mut dyn Source),
 }
 
 impl<'a> Decoder<'a> {
     pub(crate) fn new(source: &'a mut dyn Source) -> Self {
-        Decoder { source }
+        Decoder { source: From::Source(source) }
+    }
+
+    /// Reads what is in one piece.
+    #[inline]
+    pub(crate) fn of_bytes(bytes: &'a [u8]) -> Self {
+        Decoder { source: From::Bytes(bytes) }
     }
 
     /// Takes the next value.
@@ -182,26 +231,32 @@ impl<'a> Decoder<'a> {
     /// # Errors
     ///
     /// If the section is not a `T`.
+    #[inline]
     pub fn section<T: DeserializeOwned + 'static>(&mut self) -> Result<T, DecodeError> {
-        let prefix = self.bytes::<T>(PREFIX)?;
-        let len = prefix[..].try_into().map(u64::from_le_bytes).unwrap_or(u64::MAX);
-        let bytes = self.bytes::<T>(usize::try_from(len).unwrap_or(usize::MAX))?;
-        let bytes = match from_bytes::<T>(bytes) {
-            Ok(value) => return value,
-            Err(bytes) => bytes,
-        };
-        match postcard::take_from_bytes::<T>(&bytes) {
-            Ok((value, [])) => Ok(value),
-            Ok((_, rest)) => Err(DecodeError::of::<T>(format!("{} bytes too many", rest.len()))),
-            Err(error) => Err(DecodeError::of::<T>(why_not_decoded::<T>(&bytes, error))),
+        if let From::Bytes(bytes) = &mut self.source
+            && !is_bytes::<T>()
+            && let Some((prefix, rest)) = bytes.split_first_chunk()
+            && let Ok(len) = usize::try_from(u64::from_le_bytes(*prefix))
+            && let Some((section, rest)) = rest.split_at_checked(len)
+        {
+            *bytes = rest;
+            return value_of(section);
+        }
+        match from_bytes::<T>(self.next::<T>()?) {
+            Ok(value) => value,
+            Err(bytes) => value_of(&bytes),
         }
     }
 
     /// Passes over a value that was read before.
     pub(crate) fn skip<T>(&mut self) -> Result<(), DecodeError> {
+        self.next::<T>().map(drop)
+    }
+
+    fn next<T>(&mut self) -> Result<Cow<'_, [u8]>, DecodeError> {
         let prefix = self.bytes::<T>(PREFIX)?;
         let len = prefix[..].try_into().map(u64::from_le_bytes).unwrap_or(u64::MAX);
-        self.bytes::<T>(usize::try_from(len).unwrap_or(usize::MAX)).map(drop)
+        self.bytes::<T>(usize::try_from(len).unwrap_or(usize::MAX))
     }
 
     /// Ends the row.
@@ -210,23 +265,108 @@ impl<'a> Decoder<'a> {
     ///
     /// If there is more than was taken.
     pub fn finish<T>(self) -> Result<(), DecodeError> {
-        match self.source.left() {
+        match self.left() {
             0 => Ok(()),
             left => Err(DecodeError::of::<T>(format!("{left} bytes too many"))),
         }
     }
 
+    #[inline]
     fn bytes<T>(&mut self, len: usize) -> Result<Cow<'_, [u8]>, DecodeError> {
-        self.source.take(len).map_err(|left| {
-            DecodeError::of::<T>(format!("the message ends after {left} of {len} bytes"))
-        })
+        let taken = match &mut self.source {
+            From::Bytes(bytes) => bytes.take(len),
+            From::Source(source) => source.take(len),
+        };
+        taken.map_err(|left| ends_after::<T>(left, len))
+    }
+
+    fn left(&self) -> usize {
+        match &self.source {
+            From::Bytes(bytes) => bytes.len(),
+            From::Source(source) => source.left(),
+        }
     }
 }
 
 impl fmt::Debug for Decoder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decoder").field("left", &self.source.left()).finish()
+        f.debug_struct("Decoder").field("left", &self.left()).finish()
     }
+}
+
+/// Reads a row that is a whole message.
+pub(crate) type DecodeRow<T> = fn(&mut Decoder<'_>) -> Result<T, DecodeError>;
+
+/// Reads a row that is a whole message.
+#[inline]
+pub(crate) fn read_row<T>(
+    row: &[u8],
+    decode: impl FnOnce(&mut Decoder<'_>) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
+    let mut decoder = Decoder::of_bytes(row);
+    let value = decode(&mut decoder)?;
+    decoder.finish::<T>()?;
+    Ok(value)
+}
+
+/// The bytes of a number, and how many they are.
+#[inline]
+fn number_bytes<T: 'static>(value: &T) -> Option<([u8; 8], usize)> {
+    let value: &dyn Any = value;
+    macro_rules! numbers {
+        ($($number:ty)*) => {
+            $(if let Some(number) = value.downcast_ref::<$number>() {
+                let mut bytes = [0; 8];
+                bytes[..size_of::<$number>()].copy_from_slice(&number.to_le_bytes());
+                return Some((bytes, size_of::<$number>()));
+            })*
+        };
+    }
+    numbers!(u64 i64 u32 i32 usize isize f64 f32 u16 i16 u8 i8);
+    None
+}
+
+/// The number of these bytes; `None` where `T` is something else.
+#[inline]
+fn number<T: 'static>(bytes: &[u8]) -> Option<Result<T, DecodeError>> {
+    let mut value: Option<T> = None;
+    let slot: &mut dyn Any = &mut value;
+    macro_rules! numbers {
+        ($($number:ty)*) => {
+            $(if let Some(slot) = slot.downcast_mut::<Option<$number>>() {
+                let Ok(bytes) = bytes.try_into() else {
+                    return Some(Err(DecodeError::of::<T>(format!("it has {} bytes", bytes.len()))));
+                };
+                *slot = Some(<$number>::from_le_bytes(bytes));
+                return value.map(Ok);
+            })*
+        };
+    }
+    numbers!(u64 i64 u32 i32 usize isize f64 f32 u16 i16 u8 i8);
+    None
+}
+
+#[inline]
+fn value_of<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, DecodeError> {
+    if let Some(number) = number(bytes) {
+        return number;
+    }
+    match postcard::take_from_bytes::<T>(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(DecodeError::of::<T>(format!("{} bytes too many", rest.len()))),
+        Err(error) => Err(DecodeError::of::<T>(why_not_decoded::<T>(bytes, error))),
+    }
+}
+
+/// Whether values of a type are nothing but bytes.
+fn is_bytes<T: 'static>() -> bool {
+    let asked = TypeId::of::<T>();
+    [TypeId::of::<Vec<u8>>(), TypeId::of::<Box<[u8]>>(), TypeId::of::<String>()].contains(&asked)
+}
+
+#[cold]
+fn ends_after<T>(left: usize, len: usize) -> DecodeError {
+    DecodeError::of::<T>(format!("the message ends after {left} of {len} bytes"))
 }
 
 /// The bytes of a value of ours.
@@ -309,30 +449,6 @@ impl Flavor for Tail<'_> {
     }
 }
 
-fn why_not_encoded<T: Serialize>(value: &T, error: postcard::Error) -> String {
-    match (value.serialize(Nowhere), error) {
-        (Err(said), _) => said.to_string(),
-        (_, postcard::Error::SerializeSeqLengthUnknown) => {
-            "it has a sequence or map of unknown length, as `#[serde(flatten)]` makes".to_owned()
-        }
-        (_, error) => error.to_string(),
-    }
-}
-
-fn why_not_decoded<T: DeserializeOwned>(bytes: &[u8], error: postcard::Error) -> String {
-    let mut again = postcard::Deserializer::from_bytes(bytes);
-    match (T::deserialize(Telling(&mut again)), error) {
-        (Err(said), postcard::Error::SerdeDeCustom) => said.to_string(),
-        (_, postcard::Error::WontImplement) => "the format does not say what comes next, which \
-             `#[serde(untagged)]`, `#[serde(flatten)]` and self-describing values ask for"
-            .to_owned(),
-        (_, error) => format!(
-            "{error} (is a field left out by `skip_serializing_if`, or are `Serialize` and \
-             `Deserialize` not each other's mirror?)"
-        ),
-    }
-}
-
 impl fmt::Debug for Encoder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Encoder").field("len", &self.len).finish()
@@ -340,95 +456,4 @@ impl fmt::Debug for Encoder<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde::{Deserialize, Serialize};
-
-    use super::*;
-
-    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-    struct Mixed {
-        number: i64,
-        text: Option<String>,
-        #[serde(with = "crate::bytes")]
-        block: Vec<u8>,
-        rows: Vec<(u8, f64)>,
-    }
-
-    fn mixed() -> impl Strategy<Value = Mixed> {
-        let rows = proptest::collection::vec((any::<u8>(), -1e9..1e9), 0..9);
-        (any::<i64>(), any::<Option<String>>(), any::<Vec<u8>>(), rows)
-            .prop_map(|(number, text, block, rows)| Mixed { number, text, block, rows })
-    }
-
-    proptest! {
-        #[test]
-        fn a_row_of_values_is_read_back(
-            mixed in mixed(),
-            bytes: Vec<u8>,
-            text: String,
-            pair: (u32, bool),
-        ) {
-            let boxed: Box<[u8]> = bytes.clone().into();
-            let mut row = Encoder::new(1 << 20);
-            row.section(&bytes).unwrap();
-            row.section(&mixed).unwrap();
-            row.section(&text).unwrap();
-            row.section(&boxed).unwrap();
-            row.section(&pair).unwrap();
-            let len = row.len();
-            let row = row.into_vec();
-            prop_assert_eq!(row.len(), len);
-
-            let mut source = row.as_slice();
-            let mut read = Decoder::new(&mut source);
-            prop_assert_eq!(read.section::<Vec<u8>>().unwrap(), bytes);
-            prop_assert_eq!(read.section::<Mixed>().unwrap(), mixed);
-            prop_assert_eq!(read.section::<String>().unwrap(), text);
-            prop_assert_eq!(read.section::<Box<[u8]>>().unwrap(), boxed);
-            prop_assert_eq!(read.section::<(u32, bool)>().unwrap(), pair);
-            prop_assert!(read.finish::<()>().is_ok());
-        }
-
-        #[test]
-        fn rubbish_is_an_error_and_never_a_panic(rubbish: Vec<u8>) {
-            crate::wire::fuzz::row(&rubbish);
-        }
-
-        #[test]
-        fn a_row_never_grows_past_its_limit(len in 0_usize..200, limit in 0_usize..200) {
-            let numbers: Vec<u16> = vec![7; len];
-            let mut row = Encoder::new(limit);
-
-            match row.section(&numbers) {
-                Ok(()) => prop_assert!(row.len() <= limit),
-                Err(error) => prop_assert_eq!(error, EncodeError::TooLarge { limit }),
-            }
-        }
-    }
-
-    #[test]
-    fn what_a_type_says_of_its_failure_is_kept() {
-        struct Shy;
-        impl Serialize for Shy {
-            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-                Err(serde::ser::Error::custom("not in the mood"))
-            }
-        }
-        #[derive(Debug)]
-        struct Picky;
-        impl<'de> Deserialize<'de> for Picky {
-            fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-                Err(serde::de::Error::custom("not this one"))
-            }
-        }
-
-        let error = Encoder::new(99).section(&Shy).unwrap_err().to_string();
-        assert!(error.contains("Shy") && error.contains("not in the mood"), "{error}");
-        let mut row = Encoder::new(99);
-        row.section(&5_u8).unwrap();
-        let row = row.into_vec();
-        let error = Decoder::new(&mut row.as_slice()).section::<Picky>().unwrap_err().to_string();
-        assert!(error.contains("Picky") && error.contains("not this one"), "{error}");
-    }
-}
+mod tests;

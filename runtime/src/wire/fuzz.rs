@@ -5,8 +5,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::batch::{add_frame, first_frame};
+use super::belt::{BeltRegion, LanePair, PAGE, RESULTS};
 use super::codec::Decoder;
 use super::frames::{Progress, Reassembly};
+use super::lane::{Carrier, Tag, connect};
 use super::region::Region;
 use super::ring::{CONTROL, Consumer, Producer, Shared};
 use super::variable::Variable;
@@ -94,6 +97,43 @@ pub fn ring(data: &[u8]) {
     }
 }
 
+/// A belt whose worker writes what it likes over all of it, between the steps of the pool.
+pub fn belt(data: &[u8]) {
+    let Some(room) = crate::sys::make_room(16) else { return };
+    let Ok((ends, _offer)) = connect(Carrier::Ring, 1 << 16, &room) else { return };
+    drop(room);
+    let Ok(region) = BeltRegion::new() else { return };
+    let mut belt = region.belt(LanePair::new(ends.to_child, ends.from_child));
+    let mut tasks = Vec::new();
+    (0..9)
+        .for_each(|len| add_frame(&mut tasks, Tag::Task as u32, &vec![len; usize::from(len) * 9]));
+    let mut into = Vec::new();
+    for step in data.chunks(6) {
+        let [place, high, value @ ..] = step else { return };
+        let mut word = [0; 8];
+        word[..value.len()].copy_from_slice(value);
+        // Mostly the control words; sometimes a frame, of the tasks or of the results.
+        let at = match *high {
+            0..170 => usize::from(*place) * 8 % (2 * CONTROL),
+            170..200 => PAGE + usize::from(*place) * 8,
+            _ => RESULTS.start + usize::from(*place) * 8,
+        };
+        region.write(at, &word);
+        let put = belt.put(&tasks);
+        let collected = belt.collect(&mut into);
+        let taken = belt.taken();
+        let recalled = if high.is_multiple_of(4) { belt.recall() } else { Ok(0) };
+        let mut rest = into.as_slice();
+        while let Some((_, _, size)) = first_frame(rest) {
+            rest = &rest[size..];
+        }
+        assert!(rest.is_empty());
+        if put.is_err() && collected.is_err() && taken.is_err() && recalled.is_err() {
+            return;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -106,7 +146,8 @@ mod tests {
     #[test]
     fn the_corpus_of_each_fuzz_target_comes_back() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/corpus");
-        let targets: [Target; 5] = [
+        let targets: [Target; 6] = [
+            ("belt", super::belt),
             ("row", super::row),
             ("frames", super::frames),
             ("words", super::words),

@@ -46,13 +46,40 @@ pub(crate) enum Tag {
     NoAnswer = 10,
     /// As [`Ask`](Tag::Ask), where nobody waits for the answers at this lane.
     Passed = 11,
+    /// A task of a pool: see [`task_tag`].
+    Task = 12,
+    /// The next task was taken; only over frames.
+    Took = 13,
 }
+
+/// The tag of a task: which function of the table it is for. `None` where the table is longer than
+/// fits.
+pub(crate) fn task_tag(function: u32) -> Option<u32> {
+    (function < 1 << (30 - FUNCTION)).then_some(function << FUNCTION | Tag::Task as u32)
+}
+
+/// Whose task it is, by its tag.
+pub(crate) fn task_function(tag: u32) -> Option<u32> {
+    let plain = tag & !(WAKE | SPILLED);
+    (plain & 0xff == Tag::Task as u32).then_some(plain >> FUNCTION)
+}
+
+/// Where in a task's tag the function stands.
+const FUNCTION: u32 = 8;
+
+/// Set in a task's tag where the worker looks afterwards whether its parent sleeps.
+pub(crate) const WAKE: u32 = 1 << 30;
 
 /// Set in a tag where the frame only says in which region the message lies.
 pub(super) const SPILLED: u32 = 1 << 31;
 
 impl Tag {
-    fn of(number: u32) -> Result<Self, Fault> {
+    /// What a frame is, by its tag.
+    pub(crate) fn of_frame(tag: u32) -> Result<Self, Fault> {
+        Tag::of(tag & 0xff)
+    }
+
+    pub(super) fn of(number: u32) -> Result<Self, Fault> {
         Ok(match number {
             1 => Tag::Value,
             2 => Tag::Unencodable,
@@ -65,6 +92,8 @@ impl Tag {
             9 => Tag::Answer,
             10 => Tag::NoAnswer,
             11 => Tag::Passed,
+            12 => Tag::Task,
+            13 => Tag::Took,
             _ => return Err(Fault::Rubbish),
         })
     }
@@ -143,7 +172,8 @@ impl LaneSender {
             }
             LaneSender::Ring { ring, pool, spills } => {
                 let loan = loop {
-                    match pool.lend(row.len(), ring, Some(spills)) {
+                    let at = (ring.done().map_err(PushError::from)?, ring.position());
+                    match pool.lend(row.len(), at, Some(spills)) {
                         Ok(loan) => break loan,
                         Err(Unlent::Until(position)) => ring.wait_until_done(position, deadline)?,
                         Err(Unlent::Fault(fault)) => return Err(fault),
@@ -157,6 +187,20 @@ impl LaneSender {
                 Ok(frames::send(sender, tag as u32, row.len(), row.pieces())?)
             }
         }
+    }
+
+    /// Puts a row of values where the reader finds it by what this gives. The frame that says so
+    /// begins at `position`, and the reader is done up to `done`.
+    pub(super) fn spill(
+        &mut self,
+        row: &Encoder<'_>,
+        done: u64,
+        position: u64,
+    ) -> Result<[u8; 16], Unlent> {
+        let LaneSender::Ring { pool, spills, .. } = self else {
+            return Err(Unlent::Fault(Fault::NoRoom));
+        };
+        Ok(pool.lend(row.len(), (done, position), Some(spills))?.fill(row))
     }
 
     /// Sends a row of values that is in one piece already.
@@ -275,14 +319,21 @@ impl LaneReceiver {
         if tag & SPILLED == 0 {
             return Ok(Message { tag: tagged, body: Body::Bytes(buffer) });
         }
-        let Receiving::Ring { known, spills, .. } = &mut self.carrier else {
-            return Err(Fault::Rubbish);
-        };
-        let (region, len) = known.find(buffer, spills)?;
-        if len > self.limit {
-            return Err(Fault::Rubbish);
-        }
-        Ok(Message { tag: tagged, body: Body::Region(region, len) })
+        let body = self.carrier.spilled(buffer, self.limit)?;
+        Ok(Message { tag: tagged, body })
+    }
+
+    /// The message of which a frame only says where it lies.
+    pub(super) fn spilled(&mut self, place: &[u8]) -> Result<Body<'static>, Fault> {
+        self.carrier.spilled(place, self.limit)
+    }
+}
+
+impl Receiving {
+    fn spilled(&mut self, place: &[u8], limit: usize) -> Result<Body<'static>, Fault> {
+        let Receiving::Ring { known, spills, .. } = self else { return Err(Fault::Rubbish) };
+        let (region, len) = known.find(place, spills)?;
+        if len > limit { Err(Fault::Rubbish) } else { Ok(Body::Region(region, len)) }
     }
 }
 
@@ -290,7 +341,7 @@ impl Body<'_> {
     /// Reads the row of values.
     pub(crate) fn decode<R>(&self, read: impl FnOnce(Decoder<'_>) -> R) -> R {
         match self {
-            Body::Bytes(bytes) => read(Decoder::new(&mut &bytes[..])),
+            Body::Bytes(bytes) => read(Decoder::of_bytes(bytes)),
             Body::Region(region, len) => {
                 read(Decoder::new(&mut InRegion { region, at: 0, end: *len }))
             }

@@ -94,7 +94,9 @@ impl MailboxSender {
             return Ok(self.ring.position());
         }
         self.make_sure(PLACE)?;
-        let loan = self.pool.lend(row.len(), &mut self.ring, self.spills.as_ref());
+        let done = self.ring.done().map_err(|_| NotNow::Never(Fault::Rubbish))?;
+        let at = (done, self.ring.position());
+        let loan = self.pool.lend(row.len(), at, self.spills.as_ref());
         let loan = loan.map_err(|unlent| match unlent {
             Unlent::Until(position) => NotNow::Until(position),
             Unlent::Fault(fault) => NotNow::Never(fault),

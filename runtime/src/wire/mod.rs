@@ -5,12 +5,15 @@
 
 pub mod bytes;
 
+mod batch;
+mod belt;
 mod bootstrap;
 mod channel;
 mod codec;
 mod frames;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod gong;
 mod lane;
 mod mailbox;
 mod patience;
@@ -22,15 +25,18 @@ mod upward;
 mod variable;
 mod word;
 
+pub(crate) use batch::{add_frame, add_row, first_frame, flag_frame};
+pub(crate) use belt::{Belt, BeltEnds, BeltRegion, LanePair, is_result};
 pub(crate) use bootstrap::{
     Bootstrap, Control, ControlReceiver, ControlSender, Greeting, ParentIs, Server, Serves,
 };
 pub(crate) use channel::ChannelError;
+pub(crate) use codec::{DecodeRow, plain, read_plain, read_row};
 pub use codec::{Decoder, Encoder};
-pub(crate) use codec::{plain, read_plain};
+pub(crate) use gong::{Gong, Sleeper};
 pub(crate) use lane::{
-    Body, Carrier, ChildEnds, Closer, Fault, LaneReceiver, LaneSender, OwnedBody, ParentEnds,
-    Reports, Tag, connect,
+    Body, Carrier, ChildEnds, Closer, Fault, LaneReceiver, LaneSender, Message, OwnedBody,
+    ParentEnds, Reports, Tag, WAKE, connect, task_function, task_tag,
 };
 pub(crate) use mailbox::{MailboxOffer, MailboxSender, NotNow};
 pub(crate) use patience::Patience;
@@ -39,3 +45,9 @@ pub(crate) use scope::{Claim, Claims, drop_received, is_receiving, lend, lending
 pub(crate) use upward::{Taken, UpReceiver, UpSender, upward};
 pub(crate) use variable::{VARIABLE, Variable};
 pub(crate) use word::{Incoming, Outgoing, Packet, Word, longest};
+
+/// Between what was said and a look at the other side, where that does the same the other way round:
+/// one of the two then sees the other.
+pub(crate) fn fence() {
+    std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+}

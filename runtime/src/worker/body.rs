@@ -22,13 +22,13 @@ pub(super) fn work(greeting: Greeting) -> i32 {
         }
         Err(_) => sys::die_at_once(),
     };
-    let Bootstrap { entry, name, id, parent, memory_limit, max_message, ends, up, tree, serves } =
-        bootstrap;
+    let Bootstrap { entry, name, id, parent, memory_limit, max_message, ends, up, .. } = bootstrap;
+    let Bootstrap { tree, serves, belt, .. } = bootstrap;
     sys::set_process_name(&name);
     sys::report_stack_overflow(&name);
     let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
     let Ok((arguments, outcome, reports)) = ends.open(limit) else { return CUT_OFF };
-    desk::sit_down(outcome, serves, limit);
+    desk::sit_down(outcome, serves, belt, limit);
     panic::report_to(reports);
     words::open(up, limit);
     become_worker(Worker { pid: std::process::id(), name, id, parent, tree });

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
-use crate::wire::{Encoder, Fault, LaneReceiver, LaneSender, Serves, Tag};
+use crate::wire::{BeltEnds, Encoder, Fault, LaneReceiver, LaneSender, Serves, Tag};
 
 /// Over which answers and the outcome go. Never dropped: a function that has closed all descriptors
 /// would make that a panic.
 static LANE: Mutex<Option<ManuallyDrop<LaneSender>>> = Mutex::new(None);
 
 static SERVES: Mutex<Option<Serves>> = Mutex::new(None);
+
+static BELT: Mutex<Option<BeltEnds>> = Mutex::new(None);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -27,10 +29,16 @@ pub(crate) fn longest() -> usize {
 }
 
 /// Says over what to answer and what is served.
-pub(super) fn sit_down(lane: LaneSender, serves: Option<Serves>, limit: usize) {
+pub(super) fn sit_down(
+    lane: LaneSender,
+    serves: Option<Serves>,
+    belt: Option<BeltEnds>,
+    limit: usize,
+) {
     LONGEST.store(limit, Ordering::Relaxed);
     *lock(&LANE) = Some(ManuallyDrop::new(lane));
     *lock(&SERVES) = serves;
+    *lock(&BELT) = belt;
 }
 
 /// Sends a row to the parent. Only one thread sends at a time; the parent always reads.
@@ -54,6 +62,17 @@ pub(crate) fn answer(tag: Tag, row: &Encoder<'_>) -> bool {
         Some(lane @ LaneSender::Ring { .. }) => lane.send(tag, row, None).is_ok(),
         _ => false,
     }
+}
+
+/// The lane to the parent, for one who works for a pool: nobody waits for answers there, so those go
+/// as packets from now on.
+pub(crate) fn take_lane() -> Option<ManuallyDrop<LaneSender>> {
+    lock(&LANE).take()
+}
+
+/// What tasks come on.
+pub(crate) fn take_belt() -> Option<BeltEnds> {
+    lock(&BELT).take()
 }
 
 /// What this process serves, for its one mailbox.

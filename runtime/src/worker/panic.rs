@@ -20,6 +20,17 @@ pub(super) fn report_to(reports: Reports) {
     *REPORTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(reports);
 }
 
+/// The last report of this process, encoded. A death that follows is not explained by it any more.
+pub(crate) fn take_report() -> Option<Vec<u8>> {
+    REPORTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut()?.take()
+}
+
+/// The report of a panic that had none, such as one that was resumed.
+pub(crate) fn describe_payload(payload: &dyn Any) -> Report {
+    let thread = std::thread::current().name().map(str::to_owned);
+    Report { message: text(payload), location: None, thread, backtrace: None }
+}
+
 /// Installs the hook in front of the one that is there. Called before and after the user's
 /// set-up, which may install hooks of its own; a panic is reported once all the same.
 pub(super) fn install_hook() {

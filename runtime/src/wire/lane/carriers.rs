@@ -80,7 +80,7 @@ pub(crate) fn connect(
             let ends = ParentEnds {
                 to_child: LaneSender::Frames(to_child),
                 from_child: LaneReceiver::new(Receiving::Frames(Guarded::new(from_child)?), limit),
-                reports: Reports::InLane(to_parent.clone()),
+                reports: Reports::InLane(to_parent.clone(), None),
                 closer: Closer::Poke(Mutex::new(to_parent.clone())),
             };
             Ok((ends, ChildEnds::Frames { from_parent, to_parent }))
@@ -101,7 +101,7 @@ impl ChildEnds {
             ChildEnds::Frames { from_parent, to_parent } => Ok((
                 LaneReceiver::new(Receiving::Frames(Guarded::new(from_parent)?), limit),
                 LaneSender::Frames(to_parent.clone()),
-                Reports::InLane(to_parent),
+                Reports::InLane(to_parent, None),
             )),
         }
     }
@@ -155,7 +155,7 @@ impl Closer {
 /// room in one. In a region there are two slots, written in turn: the last whole report counts.
 pub(crate) enum Reports {
     Slots { region: Arc<Region>, turn: u32 },
-    InLane(IpcBytesSender),
+    InLane(IpcBytesSender, Option<Vec<u8>>),
 }
 
 impl Reports {
@@ -177,7 +177,8 @@ impl Reports {
                 std::sync::atomic::fence(std::sync::atomic::Ordering::Release);
                 region.write(TURN, &u64::from(*turn).to_le_bytes());
             }
-            Reports::InLane(sender) => {
+            Reports::InLane(sender, last) => {
+                *last = Some(row.to_vec());
                 // A parent that has gone needs no report.
                 let _ = frames::send_aside(sender, Tag::Report as u32, row.pieces());
             }
@@ -197,6 +198,20 @@ impl Reports {
         let mut report = Vec::new();
         (len <= Self::LONGEST).then(|| region.read(slot(turn) + 8, len, &mut report))?;
         Some(report)
+    }
+}
+
+impl Reports {
+    /// Takes back the last report that this process has left. Over a lane it has gone already.
+    pub(crate) fn take(&mut self) -> Option<Vec<u8>> {
+        let last = self.last();
+        match self {
+            Reports::Slots { region, .. } => {
+                region.write(TURN, &[0; 8]);
+                last
+            }
+            Reports::InLane(_, last) => last.take(),
+        }
     }
 }
 

@@ -14,7 +14,6 @@ use super::{Fault, announce};
 use crate::wire::channel::{ChannelError, Guarded};
 use crate::wire::codec::Encoder;
 use crate::wire::region::Region;
-use crate::wire::ring::Producer;
 
 /// How many regions a lane keeps; one more message waits until the oldest is free.
 const REGIONS: usize = 4;
@@ -83,15 +82,16 @@ impl From<Fault> for Unlent {
 impl Pool {
     /// A region of at least `len` bytes for the frame that is pushed next. Where nobody reads yet,
     /// regions are announced by [`announce_all`](Pool::announce_all).
+    /// It begins at `position`, and the reader is done up to `done`.
     pub(crate) fn lend(
         &mut self,
         len: usize,
-        ring: &mut Producer,
+        (done, position): (u64, u64),
         spills: Option<&IpcSender<Spill>>,
     ) -> Result<Loan, Unlent> {
-        let mut owned = self.find(len, ring, spills)?;
+        let mut owned = self.find(len, done, spills)?;
         // Any position of a frame that begins here and ends later will do.
-        owned.busy_until = ring.position() + 1;
+        owned.busy_until = position + 1;
         let loan = Loan { number: owned.number, region: Arc::clone(&owned.region) };
         self.regions.push(owned);
         Ok(loan)
@@ -117,10 +117,9 @@ impl Pool {
     fn find(
         &mut self,
         len: usize,
-        ring: &mut Producer,
+        done: u64,
         spills: Option<&IpcSender<Spill>>,
     ) -> Result<Owned, Unlent> {
-        let done = ring.done().map_err(|_| Fault::Rubbish)?;
         let fits = |owned: &Owned| owned.region.len() >= len;
         // The one used last is the one most likely in a cache.
         let free = self.regions.iter().rposition(|owned| owned.busy_until <= done && fits(owned));

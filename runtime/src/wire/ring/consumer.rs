@@ -81,6 +81,32 @@ impl Consumer {
         Ok(Some(tag))
     }
 
+    /// Copies all that is there behind what is in the buffer, without a look at it.
+    /// [`take_to`](Consumer::take_to) says up to where it was taken.
+    pub(crate) fn copy_all(&mut self, into: &mut Vec<u8>) -> Result<u64, Violation> {
+        self.look()?;
+        self.shared.data.read(self.taken, (self.seen - self.taken) as usize, into);
+        Ok(self.taken)
+    }
+
+    /// Has taken the frames up to a position, and is done with them.
+    pub(crate) fn take_to(&mut self, position: u64) {
+        debug_assert!((self.taken..=self.seen).contains(&position));
+        self.taken = position;
+        self.shared.control().read.0.taken.store(position, Relaxed);
+        self.release();
+    }
+
+    /// Whether there is something that was not taken.
+    pub(crate) fn has_more(&self) -> bool {
+        self.shared.control().written.0.load(Acquire) != self.taken
+    }
+
+    /// The words that both sides see.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Takes the next frame if there is one; what was taken before is done.
     #[cfg(not(loom))]
     pub(crate) fn pop_now(&mut self, into: &mut Vec<u8>) -> Result<u32, PopError> {

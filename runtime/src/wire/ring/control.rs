@@ -5,7 +5,7 @@ use std::sync::{
     Arc,
     atomic::{
         AtomicBool, AtomicU32, AtomicU64,
-        Ordering::{Acquire, Relaxed, Release, SeqCst},
+        Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
         fence,
     },
 };
@@ -16,7 +16,7 @@ use loom::sync::{
     Arc,
     atomic::{
         AtomicBool, AtomicU32, AtomicU64,
-        Ordering::{Acquire, Relaxed, Release, SeqCst},
+        Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
         fence,
     },
 };
@@ -211,6 +211,35 @@ impl Shared {
 
     pub(super) fn is_finished(&self) -> bool {
         self.control().closing.load(Acquire) == 1
+    }
+
+    /// Says that the reader wants to hear of the next frame where this number says. It looks once more
+    /// after a fence.
+    pub(crate) fn arm(&self, number: u32) {
+        // An exchange, as `tell_reader` has one: what that takes off is what was there last.
+        self.control().reader.0.armed.swap(number, AcqRel);
+    }
+
+    /// Says that the reader wants to hear nothing for now.
+    pub(crate) fn disarm(&self) {
+        self.control().reader.0.disarm();
+    }
+
+    /// Rings where the reader sleeps, if it said that it wants to hear by a number up to this one: by
+    /// which.
+    #[inline]
+    pub(crate) fn tell_reader(&self, most: u32, ring: impl FnOnce(u32)) {
+        let reader = &self.control().reader.0;
+        fence(SeqCst);
+        let number = reader.armed.load(Relaxed);
+        if number == 0 || number > most {
+            return;
+        }
+        // Whoever has armed it in between was not told, and may not have looked: taken and told as one.
+        let number = reader.armed.swap(0, AcqRel);
+        if number > 0 {
+            ring(number);
+        }
     }
 
     /// Wakes a consumer that waits for a frame, to look again.

@@ -18,19 +18,27 @@
 //! Bytes are copied through raw pointers: a reference to memory that another process writes would
 //! be undefined behaviour. The whole protocol is checked by loom in `model`.
 
+mod claimer;
 mod consumer;
 mod control;
+mod count;
 mod data;
+mod feeder;
 #[cfg(all(test, loom))]
 mod model;
+#[cfg(all(test, loom))]
+mod model_claims;
 mod producer;
 
+pub(crate) use claimer::{Claimer, Wait};
 #[cfg(not(loom))]
 pub(crate) use consumer::ReaderBell;
 pub(crate) use consumer::{Consumer, PopError};
 pub(crate) use control::Shared;
 #[cfg(not(loom))]
 pub(crate) use control::{CONTROL, Control};
+pub(crate) use count::Count;
+pub(crate) use feeder::Feeder;
 #[cfg(not(loom))]
 pub(crate) use producer::WaitingRoom;
 pub(crate) use producer::{Producer, PushError};
@@ -43,6 +51,6 @@ pub(crate) struct Violation;
 const HEADER: u64 = 8;
 
 /// What a frame with so many bytes takes up: positions stay aligned to eight.
-const fn footprint(len: u64) -> u64 {
+pub(crate) const fn footprint(len: u64) -> u64 {
     (HEADER + len).next_multiple_of(8)
 }

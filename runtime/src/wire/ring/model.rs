@@ -16,7 +16,7 @@ use super::{Consumer, PopError, Producer, PushError, Shared, footprint};
 /// Room for two frames of up to eight bytes.
 const CAPACITY: usize = 32;
 
-fn check(model: impl Fn() + Sync + Send + 'static) {
+pub(super) fn check(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     // More preemptions than this find no more here and take hours.
     builder.preemption_bound = Some(3);

@@ -109,6 +109,27 @@ impl Producer {
         Ok(())
     }
 
+    /// Writes a frame, and wakes nobody. Where there is no room, `blocked` is called before it waits
+    /// for some.
+    #[inline]
+    pub(crate) fn push_quietly<'a>(
+        &mut self,
+        tag: u32,
+        len: usize,
+        pieces: impl Iterator<Item = &'a [u8]>,
+        blocked: impl FnOnce(),
+    ) -> Result<(), PushError> {
+        debug_assert!(len <= self.longest());
+        let size = footprint(len as u64);
+        if !self.fits(size)? {
+            blocked();
+            self.wait(size, None)?;
+        }
+        self.lay_down(u64::from(tag) << 32 | len as u64, pieces);
+        self.publish(size);
+        Ok(())
+    }
+
     /// Waits until the reader is done up to a position that was written.
     pub(crate) fn wait_until_done(
         &mut self,

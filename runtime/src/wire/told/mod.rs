@@ -8,6 +8,9 @@ mod writing;
 
 use std::fmt::{self, Display};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 pub(super) use reading::Telling;
 pub(super) use writing::Nowhere;
 
@@ -32,5 +35,31 @@ impl serde::ser::Error for Told {
 impl serde::de::Error for Told {
     fn custom<T: Display>(text: T) -> Self {
         Told(text.to_string())
+    }
+}
+
+/// What a value has to say that could not be encoded.
+pub(super) fn why_not_encoded<T: Serialize>(value: &T, error: postcard::Error) -> String {
+    match (value.serialize(Nowhere), error) {
+        (Err(said), _) => said.to_string(),
+        (_, postcard::Error::SerializeSeqLengthUnknown) => {
+            "it has a sequence or map of unknown length, as `#[serde(flatten)]` makes".to_owned()
+        }
+        (_, error) => error.to_string(),
+    }
+}
+
+/// What a type has to say of bytes that are none of its values.
+pub(super) fn why_not_decoded<T: DeserializeOwned>(bytes: &[u8], error: postcard::Error) -> String {
+    let mut again = postcard::Deserializer::from_bytes(bytes);
+    match (T::deserialize(Telling(&mut again)), error) {
+        (Err(said), postcard::Error::SerdeDeCustom) => said.to_string(),
+        (_, postcard::Error::WontImplement) => "the format does not say what comes next, which \
+             `#[serde(untagged)]`, `#[serde(flatten)]` and self-describing values ask for"
+            .to_owned(),
+        (_, error) => format!(
+            "{error} (is a field left out by `skip_serializing_if`, or are `Serialize` and \
+             `Deserialize` not each other's mirror?)"
+        ),
     }
 }

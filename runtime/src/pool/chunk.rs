@@ -1,0 +1,97 @@
+//! Tasks on their way to a worker.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::call::Call;
+use crate::policy::Attempts;
+use crate::wire;
+
+/// Tasks of one call that follow one another.
+pub(super) struct Chunk {
+    pub(super) call: Arc<Call>,
+    /// Which task of the call is the first.
+    pub(super) first: u64,
+    pub(super) count: u64,
+    frames: Frames,
+    /// How often its task was tried before. Only a lone task ever was.
+    pub(super) attempts: Attempts,
+}
+
+/// Frames that lie one behind the other, of which others may have a part as well.
+#[derive(Clone, Debug)]
+pub(super) struct Frames {
+    all: Arc<Vec<u8>>,
+    range: Range<usize>,
+}
+
+impl Frames {
+    pub(super) fn new(frames: Vec<u8>) -> Self {
+        let range = 0..frames.len();
+        Frames { all: Arc::new(frames), range }
+    }
+
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.all[self.range.clone()]
+    }
+
+    /// Takes the first frames off, so many or all.
+    pub(super) fn split_front(&mut self, frames: u64) -> Frames {
+        self.split_at(length(self.bytes(), frames))
+    }
+
+    /// Takes the first bytes off, which are whole frames.
+    pub(super) fn split_at(&mut self, len: usize) -> Frames {
+        let cut = self.range.start + len;
+        let front = Frames { all: Arc::clone(&self.all), range: self.range.start..cut };
+        self.range.start = cut;
+        front
+    }
+}
+
+impl Chunk {
+    pub(super) fn new(call: &Arc<Call>, first: u64, count: u64, frames: Vec<u8>) -> Self {
+        let (call, frames) = (Arc::clone(call), Frames::new(frames));
+        Chunk { call, first, count, frames, attempts: Attempts::default() }
+    }
+
+    pub(super) fn frames(&self) -> &[u8] {
+        self.frames.bytes()
+    }
+
+    /// Takes the first tasks off, so many or all.
+    pub(super) fn split_front(&mut self, tasks: u64) -> Chunk {
+        let tasks = tasks.min(self.count);
+        let frames = if tasks == self.count {
+            let cut = self.frames.range.end;
+            let front = self.frames.clone();
+            self.frames.range.start = cut;
+            front
+        } else {
+            self.frames.split_front(tasks)
+        };
+        let (first, attempts) = (self.first, self.attempts);
+        self.first += tasks;
+        self.count -= tasks;
+        Chunk { call: Arc::clone(&self.call), first, count: tasks, frames, attempts }
+    }
+
+    /// The task that so many others of the chunk precede, by itself.
+    pub(super) fn single(&self, at: u64) -> Chunk {
+        let (call, mut frames) = (Arc::clone(&self.call), self.frames.clone());
+        frames.split_front(at);
+        let frames = frames.split_front(1);
+        Chunk { call, first: self.first + at, count: 1, frames, attempts: self.attempts }
+    }
+}
+
+/// How many bytes the first frames have.
+fn length(frames: &[u8], count: u64) -> usize {
+    let mut at = 0;
+    for _ in 0..count {
+        let Some((_, _, len)) = wire::first_frame(&frames[at..]) else { break };
+        at += len;
+    }
+    at
+}

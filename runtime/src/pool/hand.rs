@@ -1,0 +1,399 @@
+//! One worker, and what it was given.
+
+use std::collections::VecDeque;
+
+use super::call::Block;
+use super::chunk::{Chunk, Frames};
+use super::desk::Desk;
+use super::link::Link;
+use super::state::HOSTAGE;
+use crate::error::TaskFailure;
+use crate::outcome::{ExitReason, Intent};
+use crate::policy::{Fate, Trouble, fate};
+use crate::wire::{self, Fault, Tag};
+
+/// A worker that lives, or whose end was not heard of yet.
+pub(super) struct Hand {
+    pub(super) link: Link,
+    /// What it was given and has not answered. The front one may be answered in part.
+    pub(super) out: VecDeque<Chunk>,
+    /// How many of the front one are answered.
+    pub(super) answered: u64,
+    /// How many frames it has answered since its start.
+    pub(super) results: u64,
+    /// What it has to answer before its first task.
+    pub(super) preface: VecDeque<Preface>,
+    /// How many tasks it was given since its start.
+    pub(super) given: u64,
+    /// When it was last heard of with nothing left to do, or given something then; nanoseconds.
+    pub(super) mark: u64,
+    /// It is given nothing more.
+    pub(super) leaving: bool,
+    /// When it was told that nothing more will come, so that it leaves; nanoseconds.
+    told: Option<u64>,
+    /// There was no room for its results, which are looked at again then; nanoseconds.
+    pub(super) retry_at: Option<u64>,
+    /// It was killed because of a task, and why.
+    pub(super) killed: Option<Killed>,
+    /// It counts among those that are up.
+    up: bool,
+    /// It has answered a task.
+    worked: bool,
+    /// It did not begin what it was given when others could have: they come first.
+    pub(super) late: bool,
+}
+
+/// How long a worker may take to leave, in nanoseconds: as long as any process that is to stop.
+const LEAVE: u64 = 5_000_000_000;
+
+/// Why a worker was killed, and because of which task of which call. By then it may have begun the
+/// next one, which is not to blame.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Killed {
+    trouble: Trouble,
+    call: u64,
+    task: u64,
+}
+
+/// What a worker has to answer before its first task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Preface {
+    Initializer,
+    Ready,
+}
+
+impl Hand {
+    pub(super) fn new(link: Link, preface: VecDeque<Preface>, now: u64) -> Self {
+        Hand {
+            link,
+            out: VecDeque::new(),
+            answered: 0,
+            results: 0,
+            preface,
+            given: 0,
+            mark: now,
+            leaving: false,
+            told: None,
+            retry_at: None,
+            killed: None,
+            up: true,
+            worked: false,
+            late: false,
+        }
+    }
+
+    /// It does not count among those that are up any more.
+    fn down(&mut self, desk: &mut Desk) {
+        if std::mem::take(&mut self.up) {
+            desk.alive = desk.alive.saturating_sub(1);
+        }
+    }
+
+    /// Whether it may be given tasks.
+    pub(super) fn is_ready(&self) -> bool {
+        self.preface.is_empty() && !self.leaving && self.killed.is_none()
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    /// How many tasks it was given and has not answered.
+    pub(super) fn outstanding(&self) -> u64 {
+        self.out.iter().map(|chunk| chunk.count).sum::<u64>() - self.answered
+    }
+
+    /// How many tasks it has not even taken.
+    pub(super) fn untaken(&mut self) -> u64 {
+        let taken = self.link.taken().unwrap_or(self.results);
+        self.outstanding().saturating_sub(taken.saturating_sub(self.results))
+    }
+
+    /// How many of the tasks that it has not taken belong to a chunk of that size that it has begun.
+    pub(super) fn rest_of_chunk(&mut self, size: u64, now: u64) -> u64 {
+        let in_hand = u64::from(self.began(now).is_some());
+        let Some(front) = self.out.front() else { return 0 };
+        let next = front.first + self.answered + in_hand;
+        (size - next % size) % size
+    }
+
+    /// When it began the task that it has in hand; `None` if it has none.
+    pub(super) fn began(&mut self, now: u64) -> Option<u64> {
+        let taken = self.link.taken().unwrap_or(self.results);
+        if taken <= self.results || self.out.is_empty() {
+            return None;
+        }
+        // It is its own word, which is believed if it can be.
+        let began = self.link.began();
+        Some(if (self.mark..=now).contains(&began) { began } else { self.mark })
+    }
+
+    /// Whether it has had its task in hand for so long that nothing should wait behind that.
+    pub(super) fn holds(&mut self, now: u64) -> bool {
+        self.began(now).is_some_and(|began| now.saturating_sub(began) >= HOSTAGE)
+    }
+
+    /// Has it leave when it has done what it has.
+    pub(super) fn leave(&mut self, now: u64) {
+        self.leaving = true;
+        if self.told.is_none() {
+            self.told = Some(now);
+            self.link.finish();
+        }
+    }
+
+    /// When one that was told to leave, and has nothing left to do, will have taken too long to do it.
+    pub(super) fn overdue(&self) -> Option<u64> {
+        let told = self.told.filter(|_| self.out.is_empty())?;
+        Some(told.max(self.mark).saturating_add(LEAVE))
+    }
+
+    /// Kills it, which was to leave and did not.
+    pub(super) fn dismiss(&mut self) {
+        self.told = None;
+        self.link.kill(Intent::Stop);
+    }
+
+    /// Kills it because of the first task that it has not answered.
+    pub(super) fn kill(&mut self, trouble: Trouble, intent: Intent) {
+        if let Some(front) = self.out.front() {
+            let (call, task) = (front.call.id, front.first + self.answered);
+            self.killed.get_or_insert(Killed { trouble, call, task });
+        }
+        self.leaving = true;
+        self.link.kill(intent);
+    }
+
+    /// Gives it a chunk as far as there is room. What there was no room for is the answer; all of it if
+    /// there is a fault.
+    pub(super) fn give(&mut self, mut chunk: Chunk, now: u64) -> (Option<Chunk>, Option<Fault>) {
+        let tasks = match self.link.put(chunk.frames()) {
+            Ok((_, 0)) => return (Some(chunk), None),
+            Ok((_, tasks)) => tasks,
+            Err(fault) => return (Some(chunk), Some(fault)),
+        };
+        if self.out.is_empty() {
+            self.mark = now;
+        }
+        self.given += tasks;
+        let given = chunk.split_front(tasks);
+        self.out.push_back(given);
+        ((chunk.count > 0).then_some(chunk), None)
+    }
+
+    /// Takes back what it has not taken, the first tasks first.
+    pub(super) fn recall(&mut self) -> Result<Vec<Chunk>, Fault> {
+        let mut tasks = self.link.recall()?;
+        self.given = self.given.saturating_sub(tasks);
+        let mut back = Vec::new();
+        while tasks > 0 {
+            let Some(mut last) = self.out.pop_back() else { break };
+            if last.count <= tasks {
+                tasks -= last.count;
+                back.push(last);
+            } else {
+                let kept = last.split_front(last.count - tasks);
+                self.out.push_back(kept);
+                tasks = 0;
+                back.push(last);
+            }
+        }
+        // What is left of the front one may be answered altogether.
+        self.answer(0);
+        back.reverse();
+        Ok(back)
+    }
+
+    /// Hears what it has answered, and hands that on.
+    pub(super) fn hear(&mut self, desk: &mut Desk, now: u64) -> Result<(), Fault> {
+        let mut frames = Vec::new();
+        let mut count = self.link.collect(&mut frames)?;
+        self.results += count;
+        if !self.up {
+            // It failed to begin, and that is known. What it had said behind that is nothing.
+            return Ok(());
+        }
+        while count > 0
+            && let Some(preface) = self.preface.pop_front()
+        {
+            let (tag, body, len) = wire::first_frame(&frames).ok_or(Fault::Rubbish)?;
+            if let Err(why) = desk.prefaced(preface, tag, body) {
+                self.preface.push_front(preface);
+                self.down(desk);
+                match preface {
+                    Preface::Initializer => desk.not_initialized(&why, now),
+                    Preface::Ready => {
+                        desk.not_started(self.link.name(), self.link.pid(), &why, now)
+                    }
+                }
+                self.leaving = true;
+                self.link.kill(Intent::GiveUp(why));
+                return Ok(());
+            }
+            frames.drain(..len);
+            count -= 1;
+            self.mark = now;
+        }
+        if count == 0 {
+            return Ok(());
+        }
+        desk.worked();
+        (self.worked, self.late) = (true, false);
+        if let Some(front) = self.out.front().map(|chunk| chunk.call.function)
+            && self.out.iter().all(|chunk| chunk.call.function == front)
+        {
+            desk.measured(front, count, now.saturating_sub(self.mark));
+        }
+        self.mark = now;
+        self.deliver(Frames::new(frames), count, desk)
+    }
+
+    /// Hands on answers to the tasks that it was given first.
+    fn deliver(
+        &mut self,
+        mut frames: Frames,
+        mut count: u64,
+        desk: &mut Desk,
+    ) -> Result<(), Fault> {
+        while count > 0 {
+            let front = self.out.front().ok_or(Fault::Rubbish)?;
+            let most = count.min(front.count - self.answered);
+            let (len, values) = values(frames.bytes(), most);
+            if values > 0 {
+                self.hand_on(frames.split_at(len), values, desk);
+            } else {
+                self.hand_on_failure(frames.split_front(1), desk);
+            }
+            let answers = values.max(1);
+            self.answer(answers);
+            count -= answers;
+        }
+        Ok(())
+    }
+
+    fn block(&self, front: &Chunk, count: u64, frames: Frames) -> Block {
+        let (first, attempts) = (front.first + self.answered, front.attempts.tries + 1);
+        Block { first, count, frames, pid: self.link.pid(), attempts }
+    }
+
+    fn hand_on(&mut self, frames: Frames, count: u64, desk: &mut Desk) {
+        if let Some(front) = self.out.front() {
+            desk.results(&front.call, self.block(front, count, frames));
+        }
+    }
+
+    /// An answer without a value: the task may be tried again if it panicked.
+    fn hand_on_failure(&mut self, frames: Frames, desk: &mut Desk) {
+        let Some(front) = self.out.front() else { return };
+        let tag = wire::first_frame(frames.bytes()).map(|(tag, ..)| Tag::of_frame(tag));
+        let mut task = front.single(self.answered);
+        task.attempts = task.attempts.after(Trouble::Panicked);
+        let panicked = tag == Some(Ok(Tag::Panicked));
+        if panicked && fate(task.attempts, Trouble::Panicked, task.call.terms.retry) == Fate::Again
+        {
+            return desk.again(task);
+        }
+        desk.failures(&front.call, self.block(front, 1, frames));
+    }
+
+    /// So many more of its tasks are answered.
+    fn answer(&mut self, tasks: u64) {
+        self.answered += tasks;
+        if self.out.front().is_some_and(|front| front.count == self.answered) {
+            self.out.pop_front();
+            self.answered = 0;
+        }
+    }
+
+    /// Sees to what it was given: it has ended like this.
+    pub(super) fn bury(mut self, reason: ExitReason, desk: &mut Desk, now: u64) {
+        // What it had answered was answered, whatever else it did.
+        let _ = self.hear(desk, now);
+        self.down(desk);
+        if !self.preface.is_empty() && !self.leaving {
+            desk.ended_early(&self.link, &reason, now);
+        }
+        let taken = self.link.taken().unwrap_or(u64::MAX);
+        let mut in_hand = taken > self.results && self.preface.is_empty();
+        if in_hand {
+            desk.worked();
+        } else if !self.worked && !self.leaving && !self.out.is_empty() {
+            // It was given tasks, and ended before it began one.
+            desk.ended_early(&self.link, &reason, now);
+        }
+        let reason = match reason {
+            // It had started: that is what we say of those that we give up.
+            ExitReason::StartFailed(why) if self.preface.is_empty() => ExitReason::Lost(why),
+            reason => reason,
+        };
+        let mut rest = Vec::new();
+        while let Some(mut chunk) = self.out.pop_front() {
+            chunk.split_front(std::mem::take(&mut self.answered));
+            if std::mem::take(&mut in_hand) {
+                let suspect = chunk.split_front(1);
+                let trouble = self.trouble(&suspect);
+                rest.extend(self.after(suspect, trouble, &reason, desk));
+            }
+            if chunk.count > 0 {
+                rest.push(chunk);
+            }
+        }
+        desk.first(rest);
+    }
+
+    /// What went wrong with the task that it had in hand.
+    fn trouble(&self, task: &Chunk) -> Trouble {
+        match self.killed {
+            None => Trouble::Crashed,
+            Some(killed) if (killed.call, killed.task) == (task.call.id, task.first) => {
+                killed.trouble
+            }
+            // It was killed for the one before, which was done all the same.
+            Some(_) => Trouble::NotBegun,
+        }
+    }
+
+    /// What becomes of a task whose worker ended with it in hand.
+    fn after(
+        &self,
+        mut task: Chunk,
+        trouble: Trouble,
+        reason: &ExitReason,
+        desk: &mut Desk,
+    ) -> Option<Chunk> {
+        task.attempts = task.attempts.after(trouble);
+        let attempts = task.attempts;
+        let failure = match fate(attempts, trouble, task.call.terms.retry) {
+            Fate::Again => {
+                if trouble != Trouble::NotBegun {
+                    desk.retried(&task.call);
+                }
+                return Some(task);
+            }
+            Fate::Poison => {
+                TaskFailure::Poisoned { crashes: attempts.crashes, last: reason.clone() }
+            }
+            Fate::Fail => match (trouble, task.call.terms.timeout) {
+                (Trouble::TimedOut, Some(limit)) => TaskFailure::TimedOut(limit),
+                (Trouble::Cancelled, _) => TaskFailure::Cancelled,
+                _ => TaskFailure::Crashed(reason.clone()),
+            },
+        };
+        let (pid, stderr) = (Some(self.link.pid()), self.link.stderr());
+        let error = task.call.error(task.first, pid, attempts.tries, failure, stderr);
+        desk.failed(&task.call, task.first, error);
+        None
+    }
+}
+
+/// How many of the first answers are values, so many at the most, and how many bytes these have.
+fn values(frames: &[u8], most: u64) -> (usize, u64) {
+    let (mut at, mut task) = (0, 0);
+    while task < most
+        && let Some((tag, _, len)) = wire::first_frame(&frames[at..])
+        && tag == Tag::Value as u32
+    {
+        (at, task) = (at + len, task + 1);
+    }
+    (at, task)
+}

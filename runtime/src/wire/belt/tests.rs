@@ -1,0 +1,209 @@
+//! A belt with both ends in one process, against a model; and with an end that lies.
+
+#![cfg(test)]
+
+use std::collections::VecDeque;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::wire::batch::add_row;
+use crate::wire::lane::{Carrier, connect};
+
+/// What happens to a belt.
+#[derive(Clone, Debug)]
+enum Step {
+    /// The pool puts tasks with so many bytes.
+    Put(Vec<usize>),
+    /// The worker does so many, with results of so many bytes.
+    Work(usize, usize),
+    Collect,
+    Recall,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let size = prop_oneof![20 => 0_usize..60, 2 => 60_usize..20_000, 1 => 20_000_usize..90_000];
+    prop_oneof![
+        4 => proptest::collection::vec(size.clone(), 1..40).prop_map(Step::Put),
+        4 => (0_usize..60, size).prop_map(|(most, len)| Step::Work(most, len)),
+        2 => Just(Step::Collect),
+        1 => Just(Step::Recall),
+    ]
+}
+
+struct Ends {
+    belt: Belt,
+    ends: BeltEnds,
+    from: LaneReceiver,
+    to: LaneSender,
+}
+
+fn both_ends() -> Ends {
+    let room = crate::sys::make_room(16).unwrap();
+    let (parent, offer) = connect(Carrier::Ring, 1 << 20, &room).unwrap();
+    drop(room);
+    let (from, to, _) = offer.open(1 << 20).unwrap();
+    let region = BeltRegion::new().unwrap();
+    let ends = region.ends(&Gong::new().unwrap()).unwrap();
+    let belt = region.belt(LanePair::new(parent.to_child, parent.from_child));
+    Ends { belt, ends, from, to }
+}
+
+fn task(frames: &mut Vec<u8>, id: u64, len: usize) {
+    let bytes = vec![id as u8; len];
+    add_row(frames, Tag::Task as u32, 1 << 20, |row| {
+        row.section(&id)?;
+        row.section(&bytes)
+    })
+    .unwrap();
+}
+
+/// The ids of the results, which are whole.
+fn results(mut frames: &[u8]) -> Vec<u64> {
+    let mut ids = Vec::new();
+    while let Some((tag, body, size)) = first_frame(frames) {
+        assert_eq!(tag, Tag::Value as u32);
+        Body::Bytes(body).decode(|mut row| {
+            let id = row.section().unwrap();
+            assert!(row.section::<Vec<u8>>().unwrap().iter().all(|&byte| byte == id as u8));
+            ids.push(id);
+        });
+        frames = &frames[size..];
+    }
+    assert!(frames.is_empty());
+    ids
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_happens_each_task_is_done_recalled_or_left(
+        steps in proptest::collection::vec(step(), 1..24),
+        dies_in_hand: bool,
+    ) {
+        let Ends { mut belt, ends, mut from, to } = both_ends();
+        let (mut tasks, mut given, _) = ends.open(&mut from, to).unwrap();
+        let (mut next, mut there, mut taken) = (0_u64, VecDeque::new(), 0);
+        let (mut done, mut collected) = (Vec::new(), Vec::new());
+        // What the worker may publish without a wait, for room or for a region: nobody collects meanwhile.
+        let (mut room, mut large) = (RESULTS.len(), 0);
+        for step in steps {
+            match step {
+                Step::Put(sizes) => {
+                    let mut frames = Vec::new();
+                    sizes.iter().zip(next..).for_each(|(&len, id)| task(&mut frames, id, len));
+                    let (bytes, count) = belt.put(&frames).unwrap();
+                    prop_assert_eq!(bytes == frames.len(), count == sizes.len() as u64);
+                    there.extend(next..next + count);
+                    next += count;
+                }
+                Step::Work(most, len) => {
+                    for _ in 0..most {
+                        if room < len + 64 || large > 0 {
+                            break;
+                        }
+                        let Some((_, body)) = tasks.take(0).unwrap() else { break };
+                        let id: u64 = body.decode(|mut row| row.section()).unwrap();
+                        prop_assert_eq!(Some(id), there.pop_front());
+                        taken += 1;
+                        let mut row = Encoder::new(1 << 20);
+                        let bytes = vec![id as u8; len];
+                        row.section(&id).unwrap();
+                        row.section(&bytes).unwrap();
+                        large += usize::from(row.len() > LONGEST);
+                        room -= (row.len() + 16).min(LONGEST + 16);
+                        given.give(Tag::Value, &row).unwrap();
+                        done.push(id);
+                    }
+                    tasks.release();
+                    given.tell();
+                }
+                Step::Collect => {
+                    let mut frames = Vec::new();
+                    let count = belt.collect(&mut frames).unwrap();
+                    let ids = results(&frames);
+                    prop_assert_eq!(ids.len() as u64, count);
+                    collected.extend(ids);
+                    prop_assert_eq!(&collected, &done);
+                    (room, large) = (RESULTS.len(), 0);
+                }
+                Step::Recall => {
+                    prop_assert_eq!(belt.recall(), Ok(there.len() as u64));
+                    there.clear();
+                }
+            }
+            prop_assert_eq!(belt.taken(), Ok(taken));
+        }
+        // It dies, with a task in hand or without.
+        if dies_in_hand && tasks.take(0).unwrap().is_some() {
+            there.pop_front();
+            taken += 1;
+        }
+        let mut frames = Vec::new();
+        belt.collect(&mut frames).unwrap();
+        collected.extend(results(&frames));
+        prop_assert_eq!(&collected, &done);
+        prop_assert_eq!(belt.taken(), Ok(taken));
+        prop_assert_eq!(belt.recall(), Ok(there.len() as u64));
+    }
+
+    #[test]
+    fn a_wild_worker_never_makes_a_pool_panic_or_hang(
+        data in proptest::collection::vec(any::<u8>(), 0..200),
+    ) {
+        crate::wire::fuzz::belt(&data);
+    }
+}
+
+/// A belt, and what a worker that lies has of it.
+fn lied_to() -> (Belt, Producer, Shared) {
+    let Ends { mut belt, ends, .. } = both_ends();
+    let (tasks, results) = rings(&Arc::new(Region::of(ends.memory)));
+    let mut frames = Vec::new();
+    (0..4).for_each(|id| task(&mut frames, id, 8));
+    assert_eq!(belt.put(&frames).unwrap().1, 4);
+    (belt, Producer::new(results), tasks)
+}
+
+fn say(results: &mut Producer, tag: u32) {
+    results.push_quietly(tag, 0, std::iter::empty(), || ()).unwrap();
+}
+
+#[test]
+fn more_results_than_tasks_were_taken_are_rubbish() {
+    let (mut belt, mut results, tasks) = lied_to();
+    let mut claimer = Claimer::new(tasks);
+    claimer.claim(0).unwrap().unwrap();
+    say(&mut results, Tag::Value as u32);
+    let mut into = Vec::new();
+    assert_eq!(belt.collect(&mut into), Ok(1));
+
+    say(&mut results, Tag::Value as u32);
+
+    assert_eq!(belt.collect(&mut into), Err(Fault::Rubbish));
+    assert_eq!(into.len(), 8);
+    assert!(belt.has_news());
+    assert_eq!(belt.put(&[]), Err(Fault::Rubbish));
+}
+
+#[test]
+fn what_makes_sense_before_rubbish_is_kept() {
+    for rubbish in [0, 6, Tag::Task as u32, Tag::Ask as u32, WILD, SPILLED | Tag::Value as u32] {
+        let (mut belt, mut results, tasks) = lied_to();
+        let mut claimer = Claimer::new(tasks);
+        claimer.claim(0).unwrap().unwrap();
+        say(&mut results, Tag::Value as u32);
+        say(&mut results, rubbish);
+        say(&mut results, Tag::Value as u32);
+        let mut into = Vec::new();
+
+        assert_eq!(belt.collect(&mut into), Ok(1), "{rubbish}");
+        assert_eq!(into.len(), 8);
+
+        assert_eq!(belt.collect(&mut into), Err(Fault::Rubbish));
+        assert_eq!(belt.recall(), Err(Fault::Rubbish));
+    }
+}
+
+const WILD: u32 = 1 << 20 | Tag::Value as u32;

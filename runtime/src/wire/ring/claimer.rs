@@ -1,0 +1,184 @@
+//! The side that takes tasks, each of which the writer may take back until it is taken.
+
+use std::ops::Range;
+
+#[cfg(not(loom))]
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+#[cfg(loom)]
+use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+use super::{HEADER, Shared, Violation, footprint};
+use crate::wire::patience::Patience;
+
+/// Takes the frames that a [`Feeder`](super::Feeder) writes.
+///
+/// Frames are copied out of the ring many at a time, and then taken one by one.
+pub(crate) struct Claimer {
+    shared: Shared,
+    /// What was copied, where in it the next frame begins, and where in the ring that is.
+    block: Vec<u8>,
+    at: usize,
+    position: u64,
+    /// Up to where the writer was told that space is free.
+    released: u64,
+    patience: Patience,
+}
+
+/// A frame that is this side's now.
+pub(crate) struct Claimed {
+    pub(crate) tag: u32,
+    /// Where in [`bytes`](Claimer::bytes) its body is, until the next one is taken.
+    pub(crate) body: Range<usize>,
+}
+
+/// Why a reader has no frame to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// There may be one now.
+    Over,
+    /// There will be none.
+    Finished,
+}
+
+/// How much is copied at once: it should stay in the nearest cache.
+#[cfg(not(loom))]
+const BLOCK: u64 = 8 << 10;
+#[cfg(loom)]
+const BLOCK: u64 = 32;
+
+impl Claimer {
+    pub(crate) fn new(shared: Shared) -> Self {
+        let block = Vec::new();
+        Claimer { shared, block, at: 0, position: 0, released: 0, patience: Patience::new() }
+    }
+
+    /// Takes the next frame, if there is one that the writer does not take back first. The time is
+    /// noted as that at which it was taken.
+    #[inline]
+    pub(crate) fn claim(&mut self, now: u64) -> Result<Option<Claimed>, Violation> {
+        // Who is not wanted any more leaves what is there to others.
+        while !self.shared.is_closed() {
+            let Some((tag, len, size)) = self.next() else {
+                if self.fill()? {
+                    continue;
+                }
+                return Ok(None);
+            };
+            let read = &self.shared.control().read.0;
+            // First: whoever sees that it is taken does not see an older time.
+            read.began.store(now, Relaxed);
+            let end = self.position + size as u64;
+            match read.taken.compare_exchange(self.position, end, AcqRel, Acquire) {
+                Ok(_) => {
+                    let start = self.at + HEADER as usize;
+                    self.position = end;
+                    self.at += size;
+                    return Ok(Some(Claimed { tag, body: start..start + len }));
+                }
+                Err(recalled) => self.go_on_at(recalled)?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// What was copied.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.block
+    }
+
+    /// Gives back the space of the frames that were taken: they are done.
+    #[inline]
+    pub(crate) fn release(&mut self) {
+        if self.released != self.position {
+            self.released = self.position;
+            self.shared.control().read.0.done.store(self.position, Release);
+        }
+    }
+
+    /// Tag, length of the body and size of the next frame, if it was copied whole.
+    #[inline]
+    fn next(&self) -> Option<(u32, usize, usize)> {
+        let rest = &self.block[self.at..];
+        let header = u64::from_le_bytes(*rest.first_chunk()?);
+        let len = header & u64::from(u32::MAX);
+        let size = footprint(len) as usize;
+        (size <= rest.len()).then_some(((header >> 32) as u32, len as usize, size))
+    }
+
+    /// Copies more frames; whether there were any. What was taken before is done.
+    #[cold]
+    fn fill(&mut self) -> Result<bool, Violation> {
+        self.release();
+        self.block.clear();
+        self.at = 0;
+        // Not kept for ever, where one large frame made it grow.
+        if self.block.capacity() as u64 > 2 * BLOCK {
+            self.block = Vec::new();
+        }
+        let written = self.shared.control().written.0.load(Acquire);
+        let there = self.ahead(written)?;
+        if there == 0 {
+            return Ok(false);
+        }
+        let header = self.shared.data.read_word(self.position);
+        let first = footprint(header & u64::from(u32::MAX));
+        if first > there {
+            return Err(Violation);
+        }
+        let copied = there.min(BLOCK).max(first);
+        self.shared.data.read(self.position, copied as usize, &mut self.block);
+        // The header once more, if somebody has written over it.
+        if self.next().is_some() { Ok(true) } else { Err(Violation) }
+    }
+
+    /// How far a position is ahead, if it can be.
+    fn ahead(&self, position: u64) -> Result<u64, Violation> {
+        let ahead = position.checked_sub(self.position).ok_or(Violation)?;
+        let whole = position - self.released;
+        let possible = whole <= self.shared.data.capacity() && position.is_multiple_of(8);
+        if possible { Ok(ahead) } else { Err(Violation) }
+    }
+
+    /// The writer has taken back what lies before this position.
+    #[cold]
+    fn go_on_at(&mut self, position: u64) -> Result<(), Violation> {
+        if self.ahead(position)? == 0 {
+            return Err(Violation);
+        }
+        self.position = position;
+        self.block.clear();
+        self.at = 0;
+        self.release();
+        Ok(())
+    }
+
+    /// Waits until there is a frame, or none will come. Before it sleeps it says so.
+    pub(crate) fn wait(&mut self, idle: impl FnOnce()) -> Result<Wait, Violation> {
+        let Claimer { shared, patience, position, .. } = self;
+        let is_new = || shared.control().written.0.load(Acquire) != *position;
+        let over = || shared.is_closed() || shared.is_finished();
+        let news = || is_new() || over();
+        #[cfg(not(loom))]
+        let found = patience.look(news);
+        #[cfg(loom)]
+        let found = {
+            let _ = patience;
+            news()
+        };
+        if !found {
+            idle();
+            let bell = &shared.control().reader.0;
+            bell.arm();
+            if news() {
+                bell.disarm();
+            } else {
+                bell.sleep(None);
+            }
+        }
+        // Asked in this order: what was written before the end is still to be had.
+        let over = over();
+        Ok(if shared.is_closed() || over && !is_new() { Wait::Finished } else { Wait::Over })
+    }
+}
