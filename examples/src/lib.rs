@@ -5,10 +5,12 @@
 //! - `supervised.rs` has an actor crash in three ways while others send to it, and accounts for every
 //!   message.
 //! - `addresses.rs` sends addresses and rights to answer from one actor to the next.
-//! - `wordcount.rs` is the main job: it counts the words of real files, a process a file, and goes
-//!   on when one of them crashes.
+//! - `mandelbrot.rs` is the main job: it paints a picture over a pool, and the same picture while
+//!   somebody kills its workers.
+//! - `wordcount.rs` counts the words of real files, a process a file, and goes on when one of them
+//!   crashes.
 //! - `seeds/` holds twins of notebook programs that were written for Python's `multiprocessing`.
 //!   Each says what the original did, and what to notice in the twin.
 //!
-//! `cargo run --example NAME` runs one; `tests/output.rs` runs them all and compares what they
+//! `cargo run --example NAME` runs one; `tests/output` runs them all and compares what they
 //! print with `expected/`.

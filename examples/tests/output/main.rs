@@ -6,6 +6,9 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is tests")]
 
+mod mandelbrot;
+mod wordcount;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -137,6 +140,21 @@ fn hello_is_the_program_of_the_readme() {
 }
 
 #[test]
+fn the_book_shows_every_twin_and_what_it_was() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let chapter = fs::read_to_string(root.join("book/src/coming-from-python.md")).unwrap();
+    let twins: Vec<_> = fs::read_dir(root.join("examples/seeds")).unwrap().collect();
+
+    for twin in &twins {
+        let name = twin.as_ref().unwrap().file_name().into_string().unwrap();
+        let line = format!("{{{{#include ../../examples/seeds/{name}}}}}");
+        assert!(chapter.contains(&line), "{name}");
+    }
+    assert_eq!(twins.len(), 15);
+    assert_eq!(chapter.matches("```python").count(), 15);
+}
+
+#[test]
 fn counter_actor_counts_as_a_function_and_as_a_struct() {
     for carrier in CARRIERS {
         assert_eq!(stdout_over(carrier, "counter_actor"), expected("counter_actor"), "{carrier}");
@@ -167,11 +185,60 @@ fn cell_01_logs_in_order_from_both_processes() {
 }
 
 #[test]
+fn cell_02_squares_in_order() {
+    assert_eq!(stdout_of("cell_02_squares"), expected("cell_02_squares"));
+}
+
+#[test]
+fn cell_03_prints_four_whole_lines() {
+    let stdout = stdout_of("cell_03_four_numbers");
+
+    let mut lines: Vec<&str> = stdout.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines.join("\n") + "\n", expected("cell_03_four_numbers"));
+}
+
+#[test]
 fn cell_04_runs_two_functions_and_then_is_done() {
     let stdout = stdout_of("cell_04_two_functions");
 
     let expected = expected("cell_04_two_functions");
     assert_eq!(in_any_order(&stdout), in_any_order(&expected));
+}
+
+#[test]
+fn cell_05_has_two_workers_wait_at_a_time() {
+    let stdout = stdout_of("cell_05_two_at_a_time");
+
+    let lines: Vec<&str> = stdout.lines().collect();
+    let mut waiting = 0_i32;
+    for line in &lines {
+        waiting += if line.ends_with("Finished.") { -1 } else { 1 };
+        assert!((0..=2).contains(&waiting), "{stdout}");
+    }
+    let place = |wanted: &str| lines.iter().position(|line| line.starts_with(wanted));
+    // C is not left to the worker that has A to do, as it would be by fixed halves.
+    assert!(place(" Process C Finished.") < place(" Process A Finished."), "{stdout}");
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    assert_eq!(sorted(&stdout), sorted(&expected("cell_05_two_at_a_time")));
+}
+
+#[test]
+fn cell_06_says_who_worked_and_then_prints_the_squares() {
+    let mut stdout = stdout_of("cell_06_who_worked");
+
+    let mut pids = Vec::new();
+    for n in 1..=5 {
+        let before = format!("Worker process id for {n}: ");
+        pids.extend(replace_numbers(&mut stdout, &before, "PID"));
+    }
+    assert_eq!(pids.len(), 5);
+    assert!(pids.iter().all(|&pid| pid > 1), "{pids:?}");
+    assert_eq!(in_any_order(&stdout), in_any_order(&expected("cell_06_who_worked")));
 }
 
 #[test]
@@ -190,6 +257,11 @@ fn cell_08_prints_in_order() {
 }
 
 #[test]
+fn cell_09_has_its_results_after_the_pool() {
+    assert_eq!(stdout_of("cell_09_after_the_pool"), expected("cell_09_after_the_pool"));
+}
+
+#[test]
 fn cell_10_downloads_three_files_and_leaves_none() {
     let mut stdout = stdout_of("cell_10_downloads");
 
@@ -197,6 +269,11 @@ fn cell_10_downloads_three_files_and_leaves_none() {
     assert_eq!(ports.len(), 3, "{ports:?}");
     let expected = expected("cell_10_downloads");
     assert_eq!(in_any_order(&stdout), in_any_order(&expected));
+}
+
+#[test]
+fn cell_11_prints_what_python_prints_to_the_last_digit() {
+    assert_eq!(stdout_of("cell_11_gamma"), expected("cell_11_gamma"));
 }
 
 #[test]
@@ -225,139 +302,13 @@ fn cell_13_prints_in_order() {
 }
 
 #[test]
+fn cell_14_gives_ten_results_in_order() {
+    assert_eq!(stdout_of("cell_14_ten_tasks"), expected("cell_14_ten_tasks"));
+}
+
+#[test]
 fn cell_15_starts_one_after_another() {
     let stdout = stdout_of("cell_15_one_after_another");
 
     assert_eq!(stdout, expected("cell_15_one_after_another"));
-}
-
-/// Some files to count, and some that a directory does not stand for.
-fn fixture() -> Scratch {
-    let scratch = Scratch::new();
-    scratch.write("empty.md", "");
-    scratch.write("no_newline.txt", "one two\tthree");
-    scratch.write("notes/two lines.md", "  Grüße,\n\n  Welt!  \n");
-    scratch.write("program.rs", "fn main() {}\n");
-    scratch.write("picture.png", "not text");
-    scratch.write("target/built.rs", "fn built() {}\n");
-    scratch.write(".git/hidden.md", "hidden\n");
-    scratch.write(".git/objects/00", "packed");
-    scratch
-}
-
-/// `wordcount` as if started by hand: not by cargo, which would say where the repository is.
-fn wordcount(directory: &Scratch) -> Command {
-    let mut command = example("wordcount");
-    command.env_remove("CARGO_MANIFEST_DIR").current_dir(&directory.0);
-    command
-}
-
-/// The table without the remark of how many ran at a time, which is the machine's matter.
-fn table(ran: &Ran) -> String {
-    let mut stdout = ran.stdout.clone();
-    let at_a_time = replace_numbers(&mut stdout, "a process a file, ", "N");
-    assert!(matches!(at_a_time[..], [n] if n > 0), "{stdout}");
-    stdout
-}
-
-#[test]
-fn wordcount_counts_a_directory() {
-    let fixture = fixture();
-
-    let ran = run(&mut wordcount(&fixture));
-
-    assert_eq!(ran.stderr, "");
-    assert_eq!(table(&ran), expected("wordcount"));
-    assert_eq!(ran.code, Some(0));
-}
-
-#[test]
-fn wordcount_goes_on_when_a_process_dies_of_a_segmentation_fault() {
-    let fixture = fixture();
-
-    let ran = run(wordcount(&fixture).args(["--sabotage", "program.rs"]));
-
-    // What follows the signal's name is a remark: a core file, or what else may have sent it.
-    let table: String = table(&ran)
-        .lines()
-        .map(|line| match line.split_once("SIGSEGV") {
-            Some((before, _remark)) => format!("{before}SIGSEGV\n"),
-            None => format!("{line}\n"),
-        })
-        .collect();
-    assert_eq!(ran.stderr, "");
-    assert_eq!(table, expected("wordcount_sabotage"));
-    assert_eq!(ran.code, Some(0));
-}
-
-#[test]
-fn wordcount_shows_why_a_file_cannot_be_read() {
-    let fixture = fixture();
-
-    let ran = run(wordcount(&fixture).args(["program.rs", "no_such_file", "notes"]));
-
-    assert_eq!(ran.stderr, "");
-    assert_eq!(table(&ran), expected("wordcount_unreadable"));
-    assert_eq!(ran.code, Some(1));
-}
-
-#[test]
-fn wordcount_explains_itself_where_the_arguments_are_wrong() {
-    let fixture = fixture();
-    for (arguments, mistake) in [
-        (&["--sabotage"][..], "--sabotage needs a file"),
-        (
-            &["--sabotage", "no_such_file"],
-            "--sabotage: `no_such_file`: No such file or directory (os error 2)",
-        ),
-        (
-            &["--sabotage", "picture.png"],
-            "--sabotage: `picture.png` is not among the files to count",
-        ),
-        (&["--fast"], "there is no option `--fast`"),
-        (&[".git/objects"], "there is nothing to count there"),
-    ] {
-        let ran = run(wordcount(&fixture).args(arguments));
-
-        let said = format!("wordcount: {mistake}\n\nusage: wordcount ");
-        assert!(ran.stderr.starts_with(&said), "{}", ran.stderr);
-        assert_eq!(ran.stdout, "");
-        assert_eq!(ran.code, Some(2));
-    }
-}
-
-#[test]
-fn wordcount_without_arguments_counts_the_repository() {
-    let directory = Scratch::new();
-    let package = env!("CARGO_MANIFEST_DIR");
-    let root = Path::new(package).parent().unwrap();
-    let sabotaged = root.join("README.md");
-    for sabotage in [false, true] {
-        let mut command = wordcount(&directory);
-        command.env("CARGO_MANIFEST_DIR", package);
-        if sabotage {
-            command.arg("--sabotage").arg(&sabotaged);
-        }
-
-        let ran = run(&mut command);
-
-        assert_eq!(ran.stderr, "");
-        assert_eq!(ran.code, Some(0), "{}", ran.stdout);
-        let mut lines = ran.stdout.lines().skip(1);
-        let mut rows: Vec<&str> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
-        let total = words(rows.pop().unwrap());
-        let died: Vec<&&str> = rows.iter().filter(|row| words(row).is_none()).collect();
-        assert_eq!(died.len(), usize::from(sabotage), "{died:?}");
-        assert!(
-            died.iter().all(|row| row.contains("README.md: no count: it was ended by SIGSEGV"))
-        );
-        assert_eq!(total, Some(rows.iter().filter_map(|row| words(row)).sum()));
-        assert!(rows.iter().any(|row| row.ends_with("  examples/wordcount.rs")));
-        assert!(!rows.iter().any(|row| row.contains("  target/")));
-    }
-}
-
-/// The words that a row of the table says a file has.
-fn words(row: &str) -> Option<u64> {
-    row.split_whitespace().nth(1)?.parse().ok()
 }
