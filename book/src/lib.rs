@@ -20,6 +20,9 @@ mod chapters {
     #[doc = include_str!("how-processes-end.md")]
     mod how_processes_end {}
 
+    #[doc = include_str!("pools.md")]
+    mod pools {}
+
     #[doc = include_str!("actors.md")]
     mod actors {}
 
@@ -34,6 +37,9 @@ mod chapters {
 
     #[doc = include_str!("monitors.md")]
     mod monitors {}
+
+    #[doc = include_str!("coming-from-python.md")]
+    mod coming_from_python {}
 
     #[doc = include_str!("tests-and-libraries.md")]
     mod tests_and_libraries {}
