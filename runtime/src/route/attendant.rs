@@ -141,6 +141,7 @@ impl Attendance {
         watch(&life, &mut streams, &mut words, &mut greeting, self.timeout);
         let begun = greeting.last_words();
         streams.drain();
+        streams.linger();
         let rubbish = words.drain();
         let (mut said, value, report) = outcome.collect(&self.reports, &self.closer);
         if let (Said::Nothing, Some(why)) = (&said, rubbish) {
@@ -309,6 +310,9 @@ impl Greeting<'_> {
     }
 }
 
+/// How long the news of an end waits for who reads what the parent prints.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// What a child prints.
 struct Streams {
     out: Forward<ChildStdout>,
@@ -343,6 +347,25 @@ impl Streams {
         }
         self.out.end();
         self.err.end();
+    }
+
+    /// Gives who reads what the parent prints a moment to take what is left: a program that ends with
+    /// the news of this would lose it.
+    fn linger(&mut self) {
+        let until = Instant::now() + MOMENT;
+        while (self.out.is_held() || self.err.is_held()) && Instant::now() < until {
+            let mut asked = [interest(self.out.wanted()), interest(self.err.wanted())];
+            if sys::poll(&mut asked, Some(until)).is_err() {
+                return;
+            }
+            let [out, err] = asked.map(|interest| interest.ready);
+            if out {
+                self.out.end();
+            }
+            if err {
+                self.err.end();
+            }
+        }
     }
 }
 

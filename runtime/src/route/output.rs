@@ -144,7 +144,13 @@ impl<R: Read + AsFd> Forward<R> {
     /// Prints the rest, whole lines or not, as far as that is taken: no more will come.
     pub(super) fn end(&mut self) {
         self.from = None;
+        self.held = false;
         self.pass_on(true);
+    }
+
+    /// Whether something waits for the parent's stream to take more.
+    pub(super) fn is_held(&self) -> bool {
+        self.held
     }
 
     /// Prints what is left, however long that takes.
