@@ -10,7 +10,7 @@
 
 /// How long the work in a chunk is to take, in nanoseconds: many times what it costs to hand over,
 /// little enough that nobody notices who had to wait for it.
-const SPAN: u64 = 500_000;
+const SPAN: u64 = 2_000_000;
 
 /// No chunk has more tasks, however short they are: by then the way costs next to nothing.
 const MOST: u64 = 4096;
