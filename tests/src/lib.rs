@@ -4,6 +4,7 @@
 //! Every test binary says [`leaves_nothing_behind!`] once: it then ends with a failure if a child,
 //! a zombie, a descriptor or a temporary file of its own outlives its tests.
 
+mod fork;
 mod leftovers;
 mod look;
 mod program;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use procession::{Builder, Child, ExitReason, JoinError, Process};
 
+pub use fork::in_a_fork;
 pub use leftovers::{assert_no_children_left, check_at_exit};
 pub use look::{Seen, children_of, descriptors, is_gone, marked, resident, state_of, threads_of};
 pub use program::{Place, Running, again, as_program, succeeds};

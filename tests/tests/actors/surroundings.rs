@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use procession::{Actor, AskError, ExitReason, Mailbox, Reply, Undelivered, process};
-use procession_tests::{BOTH, LIMIT, Over, alone, eventually, is_gone, soon, threads_of, within};
+use procession_tests::{
+    BOTH, LIMIT, Over, alone, eventually, in_a_fork, is_gone, threads_of, within,
+};
 use serde::{Deserialize, Serialize};
 
 use super::work::{End, Job, builder, start, worker};
@@ -134,29 +136,6 @@ fn an_actor_that_was_used_leaves_no_thread() {
         }
         eventually(LIMIT, || threads_of(warm) <= before);
     });
-}
-
-/// Does something in a fork of this process; whether it succeeded there, in time.
-fn in_a_fork(work: impl FnOnce()) -> bool {
-    // SAFETY: this thread alone goes on in the fork, which leaves by `_exit`.
-    let pid = unsafe { libc::fork() };
-    if pid == 0 {
-        let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        // SAFETY: the call takes a number and does not return.
-        unsafe { libc::_exit(i32::from(worked.is_err())) };
-    }
-    assert!(pid > 0);
-    let mut status = 1;
-    // SAFETY: the pointer is to a local variable.
-    let ended =
-        soon(LIMIT / 3, || (unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) }) == pid);
-    if !ended {
-        // SAFETY: the call touches no memory.
-        unsafe { libc::kill(pid, libc::SIGKILL) };
-        // SAFETY: a null status is not written.
-        unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
-    }
-    ended && status == 0
 }
 
 #[test]

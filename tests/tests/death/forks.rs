@@ -6,7 +6,7 @@ use std::time::Duration;
 use procession::{
     Error, ExitReason, Process, SpawnError, SuperviseError, Supervisor, SupervisorEnd, process,
 };
-use procession_tests::{BOTH, LIMIT, alone, eventually, soon, value_of};
+use procession_tests::{BOTH, LIMIT, alone, eventually, in_a_fork, value_of};
 
 #[process]
 fn wait_to_be_stopped(value: u32) -> u32 {
@@ -17,30 +17,6 @@ fn wait_to_be_stopped(value: u32) -> u32 {
 #[process]
 fn square(n: u32) -> u32 {
     n * n
-}
-
-/// Does something in a fork of this process; whether it succeeded there, in time.
-fn in_a_fork(work: impl FnOnce()) -> bool {
-    // SAFETY: this thread alone goes on in the fork, which leaves by `_exit`. Locks that another
-    // thread holds stay locked there: that nothing of the runtime waits for them is tested.
-    let pid = unsafe { libc::fork() };
-    if pid == 0 {
-        let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        // SAFETY: the call takes a number and does not return.
-        unsafe { libc::_exit(i32::from(worked.is_err())) };
-    }
-    assert!(pid > 0);
-    let mut status = 1;
-    // SAFETY: the pointer is to a local variable.
-    let ended =
-        soon(LIMIT / 3, || (unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) }) == pid);
-    if !ended {
-        // SAFETY: the call touches no memory.
-        unsafe { libc::kill(pid, libc::SIGKILL) };
-        // SAFETY: a null status is not written.
-        unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
-    }
-    ended && status == 0
 }
 
 #[test]

@@ -3,33 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use procession::{Pool, PoolError, Refused, TaskFailure};
-use procession_tests::{BOTH, LIMIT, alone, soon};
+use procession_tests::{BOTH, alone, in_a_fork};
 
 use super::work::{builder, nap, pids, pool, square};
-
-/// Does something in a fork of this process; whether it succeeded there, in time.
-fn in_a_fork(work: impl FnOnce()) -> bool {
-    // SAFETY: this thread alone goes on in the fork, which leaves by `_exit`. Locks that another
-    // thread holds stay locked there: that nothing of the runtime waits for them is tested.
-    let pid = unsafe { libc::fork() };
-    if pid == 0 {
-        let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        // SAFETY: the call takes a number and does not return.
-        unsafe { libc::_exit(i32::from(worked.is_err())) };
-    }
-    assert!(pid > 0);
-    let mut status = 1;
-    // SAFETY: the pointer is to a local variable.
-    let ended =
-        soon(LIMIT / 3, || (unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) }) == pid);
-    if !ended {
-        // SAFETY: the call touches no memory.
-        unsafe { libc::kill(pid, libc::SIGKILL) };
-        // SAFETY: a null status is not written.
-        unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
-    }
-    ended && status == 0
-}
 
 fn assert_unusable(pool: &Pool) {
     let refused = pool.submit::<square>(3).unwrap_err();
