@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -236,7 +236,7 @@ struct Inner {
     resolved: bool,
     delivery: Option<Delivery>,
     waker: Option<Waker>,
-    bells: Vec<std::sync::Arc<Bell>>,
+    bells: Vec<Arc<Bell>>,
     callback: Option<Callback>,
 }
 
@@ -282,18 +282,18 @@ impl Ticket {
     }
 
     /// Rings when it is known what became of it, or at once.
-    pub(super) fn listen(&self, bell: &std::sync::Arc<Bell>) {
+    pub(super) fn listen(&self, bell: &Arc<Bell>) {
         let mut inner = self.inner();
         if inner.resolved {
             bell.ring();
         } else {
-            inner.bells.push(std::sync::Arc::clone(bell));
+            inner.bells.push(Arc::clone(bell));
         }
     }
 
     /// Nobody listens any more.
-    pub(super) fn ignore(&self, bell: &std::sync::Arc<Bell>) {
-        self.inner().bells.retain(|other| !std::sync::Arc::ptr_eq(other, bell));
+    pub(super) fn ignore(&self, bell: &Arc<Bell>) {
+        self.inner().bells.retain(|other| !Arc::ptr_eq(other, bell));
     }
 
     /// Has it called back; at once if it is known what became of it, which is the answer then.

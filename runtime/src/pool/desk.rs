@@ -3,12 +3,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::call::{Block, Call, Delivery, News, Sink};
 use super::chunk::Chunk;
 use super::hand::Preface;
 use super::link::Link;
+use super::state::nanos;
 use crate::error::{DecodeError, PoolError, TaskError, TaskFailure};
 use crate::outcome::ExitReason;
 use crate::policy::{Pace, Respawn, Verdict};
@@ -102,7 +103,7 @@ impl Desk {
                 continue;
             }
             if chunk.call.is_over() {
-                self.forget(&chunk);
+                self.ended(&chunk.call, chunk.count);
                 continue;
             }
             self.queued += chunk.count;
@@ -148,7 +149,7 @@ impl Desk {
         });
         for chunk in dropped {
             self.queued -= chunk.count;
-            self.forget(&chunk);
+            self.ended(&chunk.call, chunk.count);
         }
     }
 
@@ -179,11 +180,7 @@ impl Desk {
         }
     }
 
-    /// Nobody wants to know what becomes of these.
-    fn forget(&mut self, chunk: &Chunk) {
-        self.ended(&chunk.call, chunk.count);
-    }
-
+    /// So many tasks will not be heard of again.
     fn ended(&mut self, call: &Call, tasks: u64) {
         self.outstanding = self.outstanding.saturating_sub(tasks);
         if matches!(call.sink, Sink::One(_)) {
@@ -192,19 +189,12 @@ impl Desk {
         self.delivered = true;
     }
 
-    /// Tasks were answered.
-    pub(super) fn results(&mut self, call: &Arc<Call>, block: Block) {
+    /// Tasks were answered: all with a value, or none.
+    pub(super) fn answered(&mut self, call: &Arc<Call>, block: Block, with_values: bool) {
         let count = block.count;
         self.ended(call, count);
-        self.count(call, count, 0);
-        self.news.extend(call.deliver(Delivery::Results(block)));
-    }
-
-    /// Tasks were answered, and not with a value.
-    pub(super) fn failures(&mut self, call: &Arc<Call>, block: Block) {
-        let count = block.count;
-        self.ended(call, count);
-        self.count(call, 0, count);
+        let (done, failed) = if with_values { (count, 0) } else { (0, count) };
+        self.count(call, done, failed);
         self.news.extend(call.deliver(Delivery::Results(block)));
     }
 
@@ -309,26 +299,11 @@ impl Desk {
             ExitReason::StartFailed(why) => why.contains("SIGKILL"),
             _ => false,
         };
-        self.failed_to_begin(error, killed, now);
+        self.start_failed(error, killed, now);
     }
 
-    /// A worker ended before it could be given anything.
-    pub(super) fn not_started(&mut self, worker: &str, pid: u32, why: &str, now: u64) {
-        self.start_failed(PoolError::worker(worker, pid, why), now);
-    }
-
-    /// The initializer failed in a worker.
-    pub(super) fn not_initialized(&mut self, why: &str, now: u64) {
-        let name = self.initialized.map_or("", |(name, _)| name);
-        self.start_failed(PoolError::initializer(name, why), now);
-    }
-
-    /// A worker could not be started, or ended before it was ready.
-    pub(super) fn start_failed(&mut self, error: PoolError, now: u64) {
-        self.failed_to_begin(error, false, now);
-    }
-
-    fn failed_to_begin(&mut self, error: PoolError, killed: bool, now: u64) {
+    /// A worker could not be started, or ended before it was ready; whether somebody else killed it.
+    pub(super) fn start_failed(&mut self, error: PoolError, killed: bool, now: u64) {
         let time = Instant::now();
         let verdict = self.respawn.failed(time, self.alive, killed, now);
         let (Verdict::After(at) | Verdict::GiveUp(at)) = verdict;
@@ -361,7 +336,3 @@ impl Desk {
 
 /// How much work goes to a worker at once where the size of chunks is given, in nanoseconds.
 const BATCH: u64 = 100_000;
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}

@@ -7,7 +7,7 @@ use super::chunk::{Chunk, Frames};
 use super::desk::Desk;
 use super::link::Link;
 use super::state::HOSTAGE;
-use crate::error::TaskFailure;
+use crate::error::{PoolError, TaskFailure};
 use crate::outcome::{ExitReason, Intent};
 use crate::policy::{Fate, Trouble, fate};
 use crate::wire::{self, Fault, Tag};
@@ -220,12 +220,12 @@ impl Hand {
             if let Err(why) = desk.prefaced(preface, tag, body) {
                 self.preface.push_front(preface);
                 self.down(desk);
-                match preface {
-                    Preface::Initializer => desk.not_initialized(&why, now),
-                    Preface::Ready => {
-                        desk.not_started(self.link.name(), self.link.pid(), &why, now)
-                    }
-                }
+                let (worker, pid) = (self.link.name(), self.link.pid());
+                let error = match (preface, desk.initialized) {
+                    (Preface::Initializer, Some((name, _))) => PoolError::initializer(name, &why),
+                    _ => PoolError::worker(worker, pid, &why),
+                };
+                desk.start_failed(error, false, now);
                 self.leaving = true;
                 self.link.kill(Intent::GiveUp(why));
                 return Ok(());
@@ -278,7 +278,7 @@ impl Hand {
 
     fn hand_on(&mut self, frames: Frames, count: u64, desk: &mut Desk) {
         if let Some(front) = self.out.front() {
-            desk.results(&front.call, self.block(front, count, frames));
+            desk.answered(&front.call, self.block(front, count, frames), true);
         }
     }
 
@@ -293,7 +293,7 @@ impl Hand {
         {
             return desk.again(task);
         }
-        desk.failures(&front.call, self.block(front, 1, frames));
+        desk.answered(&front.call, self.block(front, 1, frames), false);
     }
 
     /// So many more of its tasks are answered.

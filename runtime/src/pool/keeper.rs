@@ -68,7 +68,7 @@ fn start(shared: &Arc<Shared>, seat: usize, generation: u64) {
         state.seats[seat].starting = false;
         let mut link = match started {
             Ok(link) => link,
-            Err(error) => return state.desk.start_failed(error, now),
+            Err(error) => return state.desk.start_failed(error, false, now),
         };
         let mut frames = shared.spec.initializer.clone().unwrap_or_default();
         let mut preface: VecDeque<_> =

@@ -393,6 +393,6 @@ fn due(began: u64, limit: Duration) -> u64 {
     began.saturating_add(nanos(limit)).saturating_add(COARSE)
 }
 
-fn nanos(duration: Duration) -> u64 {
+pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
