@@ -94,6 +94,7 @@ impl Arguments {
             names => quote!((#(#names),*)),
         };
         let encode = quote! {
+            #[inline]
             fn encode<'a>(
                 #all: &'a Self::Input,
                 _row: &mut #private::Encoder<'a>,
@@ -111,6 +112,7 @@ impl Arguments {
 pub(crate) fn output(output: &Type, private: &TokenStream) -> TokenStream {
     let returned = crossing(private, "returned", output);
     quote! {
+        #[inline]
         fn encode_output<'a>(
             output: &'a Self::Output,
             row: &mut #private::Encoder<'a>,
@@ -118,6 +120,7 @@ pub(crate) fn output(output: &Type, private: &TokenStream) -> TokenStream {
             (#returned.encode)(output, row)
         }
 
+        #[inline]
         fn decode_output(
             row: &mut #private::Decoder<'_>,
         ) -> ::core::result::Result<Self::Output, #private::DecodeError> {

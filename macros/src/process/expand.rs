@@ -101,6 +101,7 @@ impl Sort {
         let ident = &process.ident;
         let Arguments { decode, names, .. } = arguments;
         let run = quote! {
+            #[inline]
             fn run(
                 _row: &mut #private::Decoder<'_>,
             ) -> ::core::result::Result<Self::Output, #private::DecodeError> {
@@ -183,6 +184,7 @@ mod tests {
                     &ENTRY
                 }
 
+                #[inline]
                 fn encode<'a>(
                     argument_0: &'a Self::Input,
                     _row: &mut ::procession::__private::Encoder<'a>,
@@ -191,6 +193,7 @@ mod tests {
                     ::core::result::Result::Ok(())
                 }
 
+                #[inline]
                 fn run(
                     _row: &mut ::procession::__private::Decoder<'_>,
                 ) -> ::core::result::Result<Self::Output, ::procession::__private::DecodeError> {
@@ -198,6 +201,7 @@ mod tests {
                     ::core::result::Result::Ok(square(argument_0))
                 }
 
+                #[inline]
                 fn encode_output<'a>(
                     output: &'a Self::Output,
                     row: &mut ::procession::__private::Encoder<'a>,
@@ -205,6 +209,7 @@ mod tests {
                     (::procession::__private::returned::<u64>().encode)(output, row)
                 }
 
+                #[inline]
                 fn decode_output(
                     row: &mut ::procession::__private::Decoder<'_>,
                 ) -> ::core::result::Result<Self::Output, ::procession::__private::DecodeError> {

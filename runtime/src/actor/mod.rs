@@ -157,7 +157,7 @@ pub const fn actor_entry_of<P: ActorProcess>() -> Entry {
         }
     };
     let types = std::any::type_name::<(fn(P::Input) -> P::Output, P::Message)>;
-    Entry::new(std::any::type_name::<P>, types, Work::Call(call))
+    Entry::new(std::any::type_name::<P>, types, Work::Call(call, None))
 }
 
 /// A number that differs between types, the same in all processes of a program.

@@ -23,12 +23,19 @@ pub(super) struct Chunk {
 pub(super) struct Frames {
     all: Arc<Vec<u8>>,
     range: Range<usize>,
+    /// How many bytes each of them has, if that is known and the same for all; otherwise 0.
+    stride: usize,
 }
 
 impl Frames {
-    pub(super) fn new(frames: Vec<u8>) -> Self {
+    pub(super) fn new(frames: Vec<u8>, stride: usize) -> Self {
         let range = 0..frames.len();
-        Frames { all: Arc::new(frames), range }
+        Frames { all: Arc::new(frames), range, stride }
+    }
+
+    #[inline]
+    pub(super) fn stride(&self) -> usize {
+        self.stride
     }
 
     #[inline]
@@ -38,26 +45,31 @@ impl Frames {
 
     /// Takes the first frames off, so many or all.
     pub(super) fn split_front(&mut self, frames: u64) -> Frames {
-        self.split_at(length(self.bytes(), frames))
+        let len = match self.stride {
+            0 => length(self.bytes(), frames),
+            stride => (stride as u64).saturating_mul(frames).min(self.range.len() as u64) as usize,
+        };
+        self.split_at(len)
     }
 
     /// Takes the first bytes off, which are whole frames.
     pub(super) fn split_at(&mut self, len: usize) -> Frames {
         let cut = self.range.start + len;
-        let front = Frames { all: Arc::clone(&self.all), range: self.range.start..cut };
+        let (all, range) = (Arc::clone(&self.all), self.range.start..cut);
+        let front = Frames { all, range, stride: self.stride };
         self.range.start = cut;
         front
     }
 }
 
 impl Chunk {
-    pub(super) fn new(call: &Arc<Call>, first: u64, count: u64, frames: Vec<u8>) -> Self {
-        let (call, frames) = (Arc::clone(call), Frames::new(frames));
+    pub(super) fn new(call: &Arc<Call>, first: u64, count: u64, frames: Frames) -> Self {
+        let call = Arc::clone(call);
         Chunk { call, first, count, frames, attempts: Attempts::default() }
     }
 
-    pub(super) fn frames(&self) -> &[u8] {
-        self.frames.bytes()
+    pub(super) fn frames(&self) -> &Frames {
+        &self.frames
     }
 
     /// Takes the first tasks off, so many or all.

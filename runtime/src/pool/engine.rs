@@ -78,7 +78,7 @@ impl Inline {
                     return Delivery::Results(Block {
                         first: index,
                         count: 1,
-                        frames: Frames::new(frames),
+                        frames: Frames::new(frames, 0),
                         pid,
                         attempts,
                     });

@@ -207,7 +207,7 @@ impl Hand {
     /// Hears what it has answered, and hands that on.
     pub(super) fn hear(&mut self, desk: &mut Desk, now: u64) -> Result<(), Fault> {
         let mut frames = Vec::new();
-        let mut count = self.link.collect(&mut frames)?;
+        let (mut count, stride) = self.link.collect(&mut frames)?;
         self.results += count;
         if !self.up {
             // It failed to begin, and that is known. What it had said behind that is nothing.
@@ -245,7 +245,7 @@ impl Hand {
             desk.measured(front, count, now.saturating_sub(self.mark));
         }
         self.mark = now;
-        self.deliver(Frames::new(frames), count, desk)
+        self.deliver(Frames::new(frames, stride), count, desk)
     }
 
     /// Hands on answers to the tasks that it was given first.
@@ -258,7 +258,7 @@ impl Hand {
         while count > 0 {
             let front = self.out.front().ok_or(Fault::Rubbish)?;
             let most = count.min(front.count - self.answered);
-            let (len, values) = values(frames.bytes(), most);
+            let (len, values) = values(&frames, most);
             if values > 0 {
                 self.hand_on(frames.split_at(len), values, desk);
             } else {
@@ -386,14 +386,26 @@ impl Hand {
     }
 }
 
-/// How many of the first answers are values, so many at the most, and how many bytes these have.
-fn values(frames: &[u8], most: u64) -> (usize, u64) {
-    let (mut at, mut task) = (0, 0);
-    while task < most
-        && let Some((tag, _, len)) = wire::first_frame(&frames[at..])
+/// How many bytes the first answers have that are values, so many at the most, and how many these are.
+fn values(frames: &Frames, most: u64) -> (usize, u64) {
+    let (mut rest, mut len, mut count) = (frames.bytes(), 0, 0);
+    while count < most
+        && let Some((tag, more, size)) = first(rest, frames.stride(), most - count)
         && tag == Tag::Value as u32
     {
-        (at, task) = (at + len, task + 1);
+        let more = more.min(most - count);
+        count += more;
+        len += more as usize * size;
+        rest = &rest[more as usize * size..];
     }
-    (at, task)
+    (len, count)
+}
+
+/// The tag of the first frames, how many have it, and the size of each.
+fn first(frames: &[u8], stride: usize, most: u64) -> Option<(u32, u64, usize)> {
+    if stride == 0 {
+        return wire::first_alike(frames);
+    }
+    let (tag, ..) = wire::first_frame(frames)?;
+    Some((tag, most, stride))
 }

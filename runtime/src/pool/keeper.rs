@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::chunk::Frames;
 use super::hand::{Hand, Preface};
 use super::link::Link;
 use super::shared::Shared;
@@ -76,7 +77,7 @@ fn start(shared: &Arc<Shared>, seat: usize, generation: u64) {
         preface.push_back(Preface::Ready);
         crate::wire::add_frame(&mut frames, crate::wire::Tag::Sync as u32 | crate::wire::WAKE, &[]);
         // What there is no room for is not understood by a process of ours; its end is on its way.
-        let _ = link.put(&frames);
+        let _ = link.put(&Frames::new(frames, 0));
         if state.phase == Phase::Over {
             link.kill(Intent::Stop);
         }

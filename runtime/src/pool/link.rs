@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::chunk::Frames;
 use super::inbox::{Inbox, WINDOW};
 use super::serve::WORKER;
 use crate::error::SpawnError;
@@ -86,10 +87,10 @@ impl Link {
 
     /// Hands over the frames at the front of `frames` as far as there is room, visible to the worker
     /// at once. How many bytes of `frames` those are, and how many frames.
-    pub(super) fn put(&mut self, frames: &[u8]) -> Result<(usize, u64), Fault> {
+    pub(super) fn put(&mut self, frames: &Frames) -> Result<(usize, u64), Fault> {
         match &mut self.way {
-            Way::Belt(belt) => belt.put(frames),
-            Way::Words(inbox) => inbox.put(&self.life, frames),
+            Way::Belt(belt) => belt.put(frames.bytes(), frames.stride()),
+            Way::Words(inbox) => inbox.put(&self.life, frames.bytes()),
         }
     }
 
@@ -101,15 +102,15 @@ impl Link {
         }
     }
 
-    /// Moves all result frames that are there behind those in `into`, and says how many. Each is
-    /// whole, however large it is.
+    /// Moves all result frames that are there behind those in `into`: how many, and what size each has if
+    /// all have the same tag and length, otherwise 0. Each is whole, however large it is.
     ///
     /// A fault is told after the last result that makes sense. [`Fault::NoRoom`] may pass; after any
     /// other the worker is not to be believed any more.
-    pub(super) fn collect(&mut self, into: &mut Vec<u8>) -> Result<u64, Fault> {
+    pub(super) fn collect(&mut self, into: &mut Vec<u8>) -> Result<(u64, usize), Fault> {
         match &mut self.way {
             Way::Belt(belt) => belt.collect(into),
-            Way::Words(inbox) => inbox.collect(into),
+            Way::Words(inbox) => inbox.collect(into).map(|count| (count, 0)),
         }
     }
 

@@ -17,6 +17,7 @@ mod handle;
 mod inbox;
 mod keeper;
 mod link;
+mod pack;
 mod progress;
 mod run;
 mod serve;

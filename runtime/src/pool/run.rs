@@ -9,17 +9,16 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::call::{self, Block, Call, Delivery, Sink, lock};
-use super::chunk::Chunk;
 use super::engine::Engine;
+use super::pack::{BYTES, Pack};
 use super::progress::{Meter, Progress};
 use super::state::{Phase, State};
 use super::tasks::Hook;
 use crate::error::{TaskError, TaskFailure};
 use crate::process::{self, Process};
-use crate::wire::{self, WAKE};
+use crate::wire::{self, Tag};
 
-/// No chunk is longer than this unless a single task is: what a worker has at once fits its ring.
-const BYTES: usize = 32 << 10;
+const VALUE: u32 = Tag::Value as u32;
 
 /// A hook is called about that often while there is nothing else to do.
 const HOOK: Duration = Duration::from_millis(100);
@@ -30,6 +29,9 @@ pub(super) struct Run<'p, P: Process, I> {
     call: Arc<Call>,
     /// What is left of the input.
     items: Option<I>,
+    /// What is about to be handed over, and what was pulled for it at once.
+    pack: Pack,
+    batch: Vec<P::Input>,
     /// What the input panicked with, until everything before that is told.
     panic: Option<Box<dyn Any + Send>>,
     order: Order,
@@ -67,6 +69,23 @@ struct Reading {
     index: u64,
 }
 
+/// How many results were read, which is noted at the end, even if that is a panic.
+struct Read<'r> {
+    count: u64,
+    stride: usize,
+    at: &'r mut usize,
+    index: &'r mut u64,
+    yielded: &'r mut u64,
+}
+
+impl Drop for Read<'_> {
+    fn drop(&mut self) {
+        *self.at += self.count as usize * self.stride;
+        *self.index += self.count;
+        *self.yielded += self.count;
+    }
+}
+
 impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
     pub(super) fn new(
         engine: &'p Engine,
@@ -89,6 +108,7 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
                 });
             refused = !begun;
         }
+        let pack = Pack::new(&call, engine.max_message());
         let now = Instant::now();
         let hook = hook.map(|hook| (hook, Meter::new(now), now));
         let mut run = Run {
@@ -96,6 +116,8 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
             pulled: 0,
             call,
             items: Some(items),
+            pack,
+            batch: Vec::new(),
             panic: None,
             order,
             counted,
@@ -173,6 +195,29 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
         Some(call::read(&self.call, whose, (tag, body), P::decode_output))
     }
 
+    /// Reads the values that lie there and are all alike, which takes less than one by one. The first that
+    /// cannot be read is left.
+    #[inline]
+    pub(super) fn read_alike(&mut self, mut each: impl FnMut(P::Output)) {
+        let Some(Reading { block, at, index }) = &mut self.current else { return };
+        let (frames, stride) = (&block.frames.bytes()[*at..], block.frames.stride());
+        if stride == 0 || !matches!(wire::first_frame(frames), Some((VALUE, ..))) {
+            return;
+        }
+        let mut read = Read { count: 0, stride, at, index, yielded: &mut self.yielded };
+        for body in wire::alike_bodies(frames, stride) {
+            // As above.
+            read.count += 1;
+            match wire::read_row(body, P::decode_output) {
+                Ok(value) => each(value),
+                Err(_) => {
+                    read.count -= 1;
+                    return;
+                }
+            }
+        }
+    }
+
     /// What is to be read next, if it has come.
     fn ready(&mut self) -> Option<Delivery> {
         let Sink::Many(outbox) = &self.call.sink else { return None };
@@ -233,49 +278,68 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
 
     /// Pulls so many tasks at the most; whether one of them was refused.
     fn pull_chunk(&mut self, want: u64) -> bool {
-        let Some(items) = &mut self.items else { return false };
-        let (mut frames, mut count) = (Vec::new(), 0);
-        let (mut ended, mut refused) = (false, None);
-        let limit = self.engine.max_message();
-        let tag = self.call.tag();
-        // After each of these the worker looks whether somebody waits, and after the last one.
-        let unit = self.call.terms.chunk_size.unwrap_or(u64::MAX);
-        let mut last = 0;
-        let pulled = catch_unwind(AssertUnwindSafe(|| {
-            while count < want && frames.len() < BYTES && refused.is_none() && !ended {
-                let Some(item) = items.next() else {
-                    ended = true;
-                    break;
-                };
-                let wake = if (count + 1) % unit == 0 { WAKE } else { 0 };
-                let start = frames.len();
-                match wire::add_row(&mut frames, tag | wake, limit, |row| P::encode(&item, row)) {
-                    Ok(()) => (count, last) = (count + 1, start),
-                    Err(error) => refused = Some(error),
+        let (mut pulled, mut refused) = (0, false);
+        let mut batch = std::mem::take(&mut self.batch);
+        loop {
+            if batch.is_empty() && pulled < want && !refused && !self.pack.is_full() {
+                self.pull_items(&mut batch, want - pulled);
+                pulled += batch.len() as u64;
+            }
+            if batch.is_empty() {
+                break;
+            }
+            let added = catch_unwind(AssertUnwindSafe(|| self.pack.add::<P>(&batch)));
+            match added {
+                Ok((added, None)) => drop(batch.drain(..added)),
+                Ok((added, Some(error))) => {
+                    batch.drain(..=added);
+                    self.hand_over();
+                    self.refuse(TaskFailure::Encode(error));
+                    refused = true;
+                }
+                Err(payload) => {
+                    batch.clear();
+                    (self.panic, self.items) = (Some(payload), None);
                 }
             }
-        }));
-        wire::flag_frame(&mut frames[last..], WAKE);
-        let left = match items.size_hint() {
-            (least, Some(most)) if least == most => u64::try_from(least).unwrap_or(u64::MAX),
-            _ => u64::MAX,
-        };
-        self.call.left.store(if ended { 0 } else { left }, Ordering::Relaxed);
-        if let Err(payload) = pulled {
-            self.panic = Some(payload);
-            ended = true;
+            if !batch.is_empty() {
+                self.hand_over();
+            }
         }
-        if ended {
-            self.items = None;
-        }
-        if count > 0 {
-            self.hand_over(Chunk::new(&self.call, self.pulled, count, frames));
-        }
-        refused.map(|error| self.refuse(TaskFailure::Encode(error))).is_some()
+        self.batch = batch;
+        self.hand_over();
+        refused
     }
 
-    fn hand_over(&mut self, chunk: Chunk) {
+    /// Pulls so many items at the most. Those that may hold on to more than themselves come one by one.
+    fn pull_items(&mut self, batch: &mut Vec<P::Input>, most: u64) {
+        let Some(items) = &mut self.items else { return };
+        let size = size_of::<P::Input>();
+        let fitting = if std::mem::needs_drop::<P::Input>() { 1 } else { BYTES / (size + 16) + 1 };
+        let most = usize::try_from(most).map_or(fitting, |most| most.min(fitting));
+        let pulled = catch_unwind(AssertUnwindSafe(|| {
+            batch.extend(items.take(most));
+            items.size_hint()
+        }));
+        let left = match pulled {
+            Ok(_) if batch.len() < most => 0,
+            Ok((least, Some(most))) if least == most => u64::try_from(least).unwrap_or(u64::MAX),
+            Ok(_) => u64::MAX,
+            Err(payload) => {
+                self.panic = Some(payload);
+                0
+            }
+        };
+        if self.panic.is_some() || batch.len() < most {
+            self.items = None;
+        }
+        self.call.left.store(left, Ordering::Relaxed);
+    }
+
+    /// Hands over what is packed.
+    fn hand_over(&mut self) {
         let Engine::Workers(shared) = self.engine else { return };
+        let Some(chunk) = self.pack.take(self.pulled) else { return };
         self.pulled += chunk.count;
         let is_map = self.order == Order::Map;
         let (call, mut refused) = (&self.call, false);

@@ -1,16 +1,17 @@
 //! What a worker does: takes tasks, runs them, and says what became of each.
 
+use std::any::Any;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use linkme::distributed_slice;
 
-use crate::outcome::Report;
 use crate::registry::{Answer, ENTRIES, Entry, Speak, Work};
 use crate::sys;
 use crate::wire::{
-    Body, Encoder, Fault, LaneReceiver, LaneSender, Tag, WAKE, first_frame, task_function,
+    Body, Encoder, Fault, LaneReceiver, LaneSender, Tag, WAKE, Workbench, first_frame,
+    task_function,
 };
 use crate::worker::{self, Tray};
 
@@ -42,29 +43,22 @@ fn serve(from: &mut LaneReceiver, _: Speak<'_>) {
 /// The exit code of a worker that could not say how it ended.
 const CUT_OFF: i32 = 113;
 
-/// How long results may be there at the most before the worker looks whether the pool waits for
-/// them, in nanoseconds.
-const UNHEARD: u64 = 2_000_000;
-
 fn on_belt(from: &mut LaneReceiver, to: LaneSender) -> Result<(), Fault> {
     let ends = worker::take_belt().ok_or(Fault::NoRoom)?;
-    let (tasks, results, closer) = ends.open(from, to)?;
+    let (bench, closer) = ends.open(from, to)?;
     // Never dropped: a task that has closed all descriptors would make that a panic.
-    let (mut tasks, mut results) = (ManuallyDrop::new(tasks), ManuallyDrop::new(results));
+    let mut bench = ManuallyDrop::new(bench);
     worker::at_stop(move || closer.close());
     let limit = worker::longest();
-    let mut told = 0;
     loop {
-        let now = sys::coarse_nanos();
-        if now.saturating_sub(told) >= UNHEARD {
-            told = now;
-            tasks.release();
-            results.tell();
-        }
+        let now = bench.now();
+        let Workbench { tasks, results, .. } = &mut *bench;
         match tasks.take(now)? {
             Some((tag, body)) => {
                 work_on(tag, &body, limit, &mut |tag, row| results.give(tag, row))?;
-                if tag & WAKE != 0 {
+                if tag & WAKE == 0 {
+                    work_on_more(tag, &mut bench, limit)?;
+                } else {
                     tasks.release();
                     results.tell_pump();
                 }
@@ -78,6 +72,23 @@ fn on_belt(from: &mut LaneReceiver, to: LaneSender) -> Result<(), Fault> {
             }
         }
     }
+}
+
+/// Runs the tasks that follow one of the same function, and gives their results.
+#[inline]
+fn work_on_more(tag: u32, bench: &mut Workbench<'_>, limit: usize) -> Result<(), Fault> {
+    let entry = task_function(tag).and_then(Entry::at);
+    let Some(Work::Call(_, Some(many))) = entry.map(Entry::work) else { return Ok(()) };
+    let ended = catch_unwind(AssertUnwindSafe(|| many(bench, limit, tag)));
+    ended.unwrap_or_else(|payload| {
+        sys::leave_if_copy();
+        // What panics after its result was given, as the drop of a value may, has given it.
+        if bench.owes() {
+            bench.results.give(Tag::Panicked, &Encoder::of_row(&report(&*payload)))?;
+        }
+        std::mem::forget(payload);
+        Ok(())
+    })
 }
 
 /// Runs one task and gives its one result.
@@ -95,26 +106,23 @@ fn work_on(
             Err(Fault::Rubbish)
         };
     };
-    let Some(Work::Call(call)) = Entry::at(function).map(Entry::work) else {
+    let Some(Work::Call(call, _)) = Entry::at(function).map(Entry::work) else {
         return text(give, Tag::BadArguments, "the worker has no such function");
     };
     let mut given = None;
     let ended = catch_unwind(AssertUnwindSafe(|| {
         body.decode(|mut row| {
             call(&mut row, limit, &mut |answer| {
-                leave_if_copy();
+                sys::leave_if_copy();
                 given = Some(answered(answer, give));
             });
         });
     }));
     if let Err(payload) = ended {
-        leave_if_copy();
+        sys::leave_if_copy();
         // What panics after its result was given, as the drop of a value may, has given it.
-        let sent = given.unwrap_or_else(|| {
-            let report = worker::take_report()
-                .unwrap_or_else(|| encoded(&worker::describe_payload(&*payload)));
-            give(Tag::Panicked, &Encoder::of_row(&report))
-        });
+        let sent =
+            given.unwrap_or_else(|| give(Tag::Panicked, &Encoder::of_row(&report(&*payload))));
         // A payload whose own drop panics would take the process down without a word.
         std::mem::forget(payload);
         return sent;
@@ -151,19 +159,15 @@ fn text(
     give(tag, &row)
 }
 
-fn encoded(report: &Report) -> Vec<u8> {
-    let mut row = Encoder::new(usize::MAX);
-    // Plain data again.
-    let _ = row.section(report);
-    row.into_vec()
-}
-
-/// Ends a copy that a task made of its process by `fork`: the pool waits for the original.
-#[inline]
-fn leave_if_copy() {
-    if sys::is_copy() {
-        sys::exit_now(0);
-    }
+/// What is known of a panic, as a row.
+fn report(payload: &(dyn Any + Send)) -> Vec<u8> {
+    worker::take_report().unwrap_or_else(|| {
+        let report = worker::describe_payload(payload);
+        let mut row = Encoder::new(usize::MAX);
+        // Plain data again.
+        let _ = row.section(&report);
+        row.into_vec()
+    })
 }
 
 /// Tasks that came as words.

@@ -188,8 +188,10 @@ impl State {
                 // With any other fault it is dead or has gone mad: its end is on its way.
                 if fault == Some(Fault::NoRoom) {
                     let task = rest.split_front(1);
-                    let why =
-                        format!("no descriptor or memory for its {} bytes", task.frames().len());
+                    let why = format!(
+                        "no descriptor or memory for its {} bytes",
+                        task.frames().bytes().len()
+                    );
                     self.desk.fail_chunk(&call, &task, &TaskFailure::Undeliverable(why));
                 } else {
                     full[at] = true;

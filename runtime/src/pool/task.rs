@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::call::{self, Bell, Call, Delivery, Sink, Terms, Ticket};
 use super::callbacks::is_callback;
-use super::chunk::Chunk;
+use super::chunk::{Chunk, Frames};
 use super::engine::Engine;
 use super::shared::Shared;
 use super::state::Phase;
@@ -90,7 +90,7 @@ impl<T> Task<T> {
         wire::add_row(&mut frames, self.call.tag() | WAKE, engine.max_message(), |row| {
             P::encode(input, row)
         })?;
-        let mut chunk = Some(Chunk::new(&self.call, 0, 1, frames));
+        let mut chunk = Some(Chunk::new(&self.call, 0, 1, Frames::new(frames, 0)));
         // Who calls back would wait for itself.
         let bound = if is_callback() { u64::MAX } else { shared.spec.queue };
         let deadline = (!wait).then(Instant::now);

@@ -198,7 +198,10 @@ impl<'p, P: Process> Tasks<'p, P> {
         let mut first = None;
         while let Some(result) = run.next() {
             match result {
-                Ok(value) if first.is_none() => values.push(value),
+                Ok(value) if first.is_none() => {
+                    values.push(value);
+                    run.read_alike(|value| values.push(value));
+                }
                 Ok(_) => {}
                 Err(error) if self.fail_fast => return Err(error),
                 Err(error) => {

@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::chunk::Frames;
 use super::link::Link;
 use crate::error::{DecodeError, EncodeError};
 use crate::outcome::{ExitReason, Intent, PanicReport};
@@ -81,7 +82,7 @@ impl Worker {
     /// Puts all frames, as there is room.
     fn put(&mut self, mut frames: &[u8]) {
         while !frames.is_empty() {
-            let (bytes, _) = self.link.put(frames).unwrap();
+            let (bytes, _) = self.link.put(&Frames::new(frames.to_vec(), 0)).unwrap();
             frames = &frames[bytes..];
             if bytes == 0 {
                 self.sleep();
@@ -217,7 +218,7 @@ fn what_a_dead_worker_had_done_is_known_exactly() {
         let mut tasks = Vec::new();
         (8..1_000).for_each(|n| add::<pass>(&mut tasks, &n, 0));
 
-        let (_, put) = worker.link.put(&tasks).unwrap();
+        let (_, put) = worker.link.put(&Frames::new(tasks, 0)).unwrap();
         worker.link.kill(Intent::Kill);
         assert_eq!(worker.end(), ExitReason::Killed);
 

@@ -20,8 +20,9 @@ pub(crate) use context::{is_fork, tree};
 pub(crate) use start::{Begun, Lanes, Settings};
 
 use crate::error::{DecodeError, EncodeError};
-use crate::registry::{Answer, Body, Entry, Work};
-use crate::wire::{Decoder, Encoder};
+use crate::registry::{Answer, Body, Entry, Many, Work};
+use crate::sys;
+use crate::wire::{Decoder, Encoder, Tag};
 
 /// A function annotated with [`#[process]`](crate::process), as a type.
 ///
@@ -94,6 +95,27 @@ pub const fn entry_of<P: Process>() -> Entry {
             Err(error) => send(Answer::Unencodable(error.to_string())),
         }
     };
+    let many: Many = |bench, limit, tag| {
+        crate::route::ready();
+        while let Some(mut row) = bench.take_alike(tag)? {
+            let output = P::run(&mut row);
+            sys::leave_if_copy();
+            let output = match output {
+                Ok(output) => output,
+                Err(error) => {
+                    bench.results.say(Tag::BadArguments, &error.to_string())?;
+                    continue;
+                }
+            };
+            let mut row = bench.results.row(limit);
+            match P::encode_output(&output, &mut row) {
+                Ok(()) => bench.results.value(&row)?,
+                Err(error) => bench.results.say(Tag::Unencodable, &error.to_string())?,
+            }
+            bench.results.put_back(row);
+        }
+        Ok(())
+    };
     let types = std::any::type_name::<fn(P::Input) -> P::Output>;
-    Entry::new(std::any::type_name::<P>, types, Work::Call(call))
+    Entry::new(std::any::type_name::<P>, types, Work::Call(call, Some(many)))
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use linkme::distributed_slice;
 
-use crate::wire::{Decoder, Encoder, Fault, LaneReceiver, Tag};
+use crate::wire::{Decoder, Encoder, Fault, LaneReceiver, Tag, Workbench};
 
 /// Every annotated function that is linked into this program.
 #[distributed_slice]
@@ -29,8 +29,8 @@ pub struct Entry {
 /// What an entry does once its process has begun.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Work {
-    /// One call: arguments in, outcome out.
-    Call(Body),
+    /// One call: arguments in, outcome out. And a run of them, where it can be a task.
+    Call(Body, Option<Many>),
     /// A conversation over the lanes, until the function returns.
     Converse(fn(&mut LaneReceiver, Speak<'_>)),
 }
@@ -41,6 +41,9 @@ pub(crate) type Speak<'a> = &'a mut dyn FnMut(Tag, &Encoder<'_>) -> Result<(), F
 /// Reads the arguments, runs the function and sends what became of it, once.
 /// The number is the most bytes a result may have.
 pub(crate) type Body = fn(&mut Decoder<'_>, usize, &mut dyn FnMut(Answer<'_>));
+
+/// Takes tasks with this tag and leaves their results, one after the other, until another comes.
+pub(crate) type Many = fn(&mut Workbench<'_>, usize, u32) -> Result<(), Fault>;
 
 /// What became of a call.
 #[derive(Debug)]

@@ -210,10 +210,12 @@ pub(crate) fn on_initial_thread() -> bool {
     rustix::thread::gettid() == rustix::process::getpid()
 }
 
+/// This process is a copy.
+static COPY: AtomicBool = AtomicBool::new(false);
+
 /// Whether this process is a copy that `fork` made of one that had asked this before. Costs no
 /// system call; copies that were made without the C library do not notice.
 pub(crate) fn is_copy() -> bool {
-    static COPY: AtomicBool = AtomicBool::new(false);
     static WATCHED: AtomicBool = AtomicBool::new(false);
 
     extern "C" fn in_the_copy() {
@@ -225,4 +227,13 @@ pub(crate) fn is_copy() -> bool {
         unsafe { libc::pthread_atfork(None, None, Some(in_the_copy)) };
     }
     COPY.load(Ordering::Relaxed)
+}
+
+/// Ends a copy of a process that has asked whether it [is one](is_copy): somebody waits for the
+/// original.
+#[inline]
+pub(crate) fn leave_if_copy() {
+    if COPY.load(Ordering::Relaxed) {
+        super::exit_now(0);
+    }
 }

@@ -31,11 +31,13 @@ pub(crate) fn monotonic_nanos() -> u64 {
 
 /// The same as of its last tick, some milliseconds ago: that costs a tenth.
 #[cfg(not(loom))]
+#[inline]
 pub(crate) fn coarse_nanos() -> u64 {
     nanos(rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse))
 }
 
 #[cfg(not(loom))]
+#[inline]
 fn nanos(now: rustix::time::Timespec) -> u64 {
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)

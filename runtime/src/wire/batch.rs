@@ -16,23 +16,59 @@ pub(crate) const LONGEST_BODY: usize = u32::MAX as usize;
 
 /// Adds a row of values, which is written where it stays. If it cannot be encoded, the frames are as
 /// before.
-#[inline]
 pub(crate) fn add_row<'a>(
     frames: &mut Vec<u8>,
     tag: u32,
     limit: usize,
     encode: impl FnOnce(&mut Encoder<'a>) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
-    let start = frames.len();
-    frames.extend_from_slice(&[0; HEADER]);
-    let row = Encoder::behind(std::mem::take(frames), limit.min(LONGEST_BODY));
-    let mut open = Open { frames, start, row, whole: false };
-    encode(&mut open.row)?;
-    open.whole = true;
-    let len = open.row.len();
-    drop(open);
-    seal(frames, start, tag, len);
-    Ok(())
+    Rows::behind(frames, limit).add(tag, encode)
+}
+
+/// Rows of values that are written where they stay: each is a frame.
+pub(crate) struct Rows<'f, 'a> {
+    frames: &'f mut Vec<u8>,
+    row: Encoder<'a>,
+    /// Up to where there are whole frames.
+    whole: usize,
+}
+
+impl<'f, 'a> Rows<'f, 'a> {
+    /// Behind frames that are there. No row may have more bytes than the limit.
+    #[inline]
+    pub(crate) fn behind(frames: &'f mut Vec<u8>, limit: usize) -> Self {
+        let whole = frames.len();
+        let row = Encoder::behind(std::mem::take(frames), limit.min(LONGEST_BODY));
+        Rows { frames, row, whole }
+    }
+
+    /// Adds a row. If it cannot be encoded, or a user's `Serialize` panics, there are those before.
+    #[inline]
+    pub(crate) fn add(
+        &mut self,
+        tag: u32,
+        encode: impl FnOnce(&mut Encoder<'a>) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        self.row.begin(HEADER);
+        encode(&mut self.row)?;
+        self.row.end(self.whole + HEADER, |frames, len| seal(frames, self.whole, tag, len));
+        self.whole = self.row.place();
+        Ok(())
+    }
+
+    /// How many bytes all frames have.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.whole
+    }
+}
+
+impl Drop for Rows<'_, '_> {
+    #[inline]
+    fn drop(&mut self) {
+        *self.frames = self.row.take_all();
+        self.frames.truncate(self.whole);
+    }
 }
 
 /// Adds a frame whose body is there already.
@@ -55,6 +91,24 @@ pub(crate) fn first_frame(frames: &[u8]) -> Option<(u32, &[u8], usize)> {
     Some(((header >> 32) as u32, &body[..len], HEADER + padded))
 }
 
+/// The first frame and those right behind it that have its tag and its length: their tag, how many they
+/// are, and how many bytes each takes up.
+#[inline]
+pub(crate) fn first_alike(frames: &[u8]) -> Option<(u32, u64, usize)> {
+    let (tag, _, size) = first_frame(frames)?;
+    let header = frames.first_chunk::<HEADER>()?;
+    let rest = frames[size..].chunks_exact(size);
+    let more = rest.take_while(|frame| frame.first_chunk() == Some(header)).count();
+    Some((tag, 1 + more as u64, size))
+}
+
+/// The bodies of frames that are [alike](first_alike), each of which takes up so many bytes.
+#[inline]
+pub(crate) fn alike_bodies(frames: &[u8], stride: usize) -> impl Iterator<Item = &[u8]> {
+    let body = HEADER..HEADER + first_frame(frames).map_or(0, |(_, body, _)| body.len());
+    frames.chunks_exact(stride).map(move |frame| &frame[body.clone()])
+}
+
 /// Adds flags to the tag of the first frame.
 #[inline]
 pub(crate) fn flag_frame(frames: &mut [u8], flags: u32) {
@@ -64,27 +118,8 @@ pub(crate) fn flag_frame(frames: &mut [u8], flags: u32) {
     }
 }
 
-/// A row that is being written, and the frames that it is written behind: they are given back
-/// without it if it fails, or if a user's `Serialize` panics.
-struct Open<'f, 'a> {
-    frames: &'f mut Vec<u8>,
-    start: usize,
-    row: Encoder<'a>,
-    whole: bool,
-}
-
-impl Drop for Open<'_, '_> {
-    #[inline]
-    fn drop(&mut self) {
-        *self.frames = self.row.take_behind(self.start + HEADER);
-        if !self.whole {
-            self.frames.truncate(self.start);
-        }
-    }
-}
-
 /// Pads the last frame, and writes what stands before its body.
-#[inline]
+#[inline(always)]
 fn seal(frames: &mut Vec<u8>, start: usize, tag: u32, len: usize) {
     debug_assert_eq!(frames.len(), start + HEADER + len);
     if !len.is_multiple_of(8) {

@@ -11,24 +11,20 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use ipc_channel::ipc::IpcSharedMemory;
-use serde::{Deserialize, Serialize};
-
-use super::batch::{add_frame, first_frame};
+use super::batch::{add_frame, first_alike, first_frame};
 use super::codec::Encoder;
-use super::gong::{Gong, GongEnd, Sleeper};
-use super::lane::{Body, Fault, LaneReceiver, LaneSender, OwnedBody, SPILLED, Tag, Unlent};
+use super::gong::{Gong, Sleeper};
+use super::lane::{Fault, LaneReceiver, LaneSender, OwnedBody, SPILLED, Tag, Unlent};
 use super::region::Region;
-use super::ring::{
-    CONTROL, Claimer, Consumer, Feeder, Producer, PushError, Shared, Violation, Wait, footprint,
-};
+use super::ring::{CONTROL, Consumer, Feeder, Shared, Violation, footprint};
+use super::workbench::BeltEnds;
 
 pub(super) const PAGE: usize = 4096;
-const TASKS: Range<usize> = PAGE..PAGE + (128 << 10);
-pub(super) const RESULTS: Range<usize> = TASKS.end..TASKS.end + (128 << 10);
+pub(super) const TASKS: Range<usize> = PAGE..PAGE + (256 << 10);
+pub(super) const RESULTS: Range<usize> = TASKS.end..TASKS.end + (256 << 10);
 const _: () = assert!(2 * CONTROL <= PAGE);
 
-fn rings(region: &Arc<Region>) -> (Shared, Shared) {
+pub(super) fn rings(region: &Arc<Region>) -> (Shared, Shared) {
     let tasks = Shared::in_region(region, 0, TASKS);
     (tasks, Shared::in_region(region, CONTROL, RESULTS))
 }
@@ -106,15 +102,30 @@ pub(crate) struct Belt {
 }
 
 /// The longest body that goes into a ring itself.
-const LONGEST: usize = 16 << 10;
+pub(super) const LONGEST: usize = 16 << 10;
 
 impl Belt {
-    /// Hands over the frames at the front of `frames` as far as there is room. How many bytes of
-    /// `frames` those are, and how many frames.
-    pub(crate) fn put(&mut self, frames: &[u8]) -> Result<(usize, u64), Fault> {
+    /// Hands over the frames at the front of `frames` as far as there is room; all of them have the
+    /// size `stride`, if that is known. How many bytes of `frames` those are, and how many frames.
+    pub(crate) fn put(&mut self, frames: &[u8], stride: usize) -> Result<(usize, u64), Fault> {
         self.sound()?;
-        let mut room = self.tasks.room(frames.len() as u64).map_err(|_| self.distrust())?;
-        let (mut at, mut written, mut count) = (0, 0, 0);
+        let room = self.tasks.room(frames.len() as u64).map_err(|_| self.distrust())?;
+        let put = if (1..=LONGEST).contains(&stride) {
+            let count = frames.len().min(room as usize) / stride;
+            self.tasks.write(&frames[..count * stride], count as u64);
+            Ok((count * stride, count as u64))
+        } else {
+            self.put_mixed(frames, room)
+        };
+        self.tasks.publish();
+        self.short = put.is_ok_and(|(bytes, _)| bytes < frames.len());
+        put
+    }
+
+    fn put_mixed(&mut self, frames: &[u8], mut room: u64) -> Result<(usize, u64), Fault> {
+        let (mut at, mut count) = (0, 0);
+        // Up to where they are written, and how many those are.
+        let (mut written, mut noted) = (0, 0);
         let mut failed = None;
         while let Some((tag, body, size)) = first_frame(&frames[at..]) {
             let small = body.len() <= LONGEST;
@@ -123,11 +134,11 @@ impl Belt {
                 break;
             }
             if !small {
-                self.tasks.write(&frames[written..at]);
+                self.tasks.write(&frames[written..at], count - noted);
+                (written, noted) = (at, count);
                 match self.put_large(tag, body) {
-                    Ok(()) => written = at + size,
+                    Ok(()) => (written, noted) = (at + size, count + 1),
                     Err(fault) => {
-                        written = at;
                         failed = fault;
                         break;
                     }
@@ -136,11 +147,8 @@ impl Belt {
             room -= needed;
             at += size;
             count += 1;
-            self.tasks.note(needed);
         }
-        self.tasks.write(&frames[written..at]);
-        self.tasks.publish();
-        self.short = at < frames.len();
+        self.tasks.write(&frames[written..at], count - noted);
         match failed {
             Some(fault) if count == 0 => Err(fault),
             _ => Ok((at, count)),
@@ -158,7 +166,7 @@ impl Belt {
         })?;
         let mut frame = Vec::with_capacity(24);
         add_frame(&mut frame, tag | SPILLED, &place);
-        self.tasks.write(&frame);
+        self.tasks.write(&frame, 1);
         Ok(())
     }
 
@@ -167,9 +175,10 @@ impl Belt {
         self.tasks.finish();
     }
 
-    /// Moves all results behind those in `into`: how many. What is wrong with the worker is told
-    /// after the last result that makes sense.
-    pub(crate) fn collect(&mut self, into: &mut Vec<u8>) -> Result<u64, Fault> {
+    /// Moves all results behind those in `into`: how many, and what size each has if all are
+    /// [alike](first_alike), otherwise 0. What is wrong with the worker is told after the last result
+    /// that makes sense.
+    pub(crate) fn collect(&mut self, into: &mut Vec<u8>) -> Result<(u64, usize), Fault> {
         self.sound()?;
         if self.short {
             // Whoever collects has looked, and puts what there is room for.
@@ -177,16 +186,18 @@ impl Belt {
         }
         let start = into.len();
         let from = self.results.copy_all(into).map_err(|_| self.distrust())?;
-        let (mut at, mut count) = (start, 0);
+        let (mut at, mut count, mut stride) = (start, 0, 0);
         let mut fault = None;
         let mut end = None;
         while at < into.len() {
-            match first_frame(&into[at..]) {
-                Some((tag, _, size)) if is_result(tag) => {
-                    at += size;
-                    count += 1;
+            match first_alike(&into[at..]) {
+                Some((tag, more, size)) if is_result(tag) => {
+                    stride = if at == start { size } else { 0 };
+                    at += more as usize * size;
+                    count += more;
                 }
                 Some((tag, ..)) if is_result(tag & !SPILLED) => {
+                    stride = 0;
                     let rest = into.split_off(at);
                     let (read, more, wrong) = self.unspill(&rest, into);
                     end = Some(at - start + read);
@@ -213,7 +224,7 @@ impl Belt {
             Some(fault) if count == 0 => return Err(fault),
             _ => {}
         }
-        if count == 0 { self.sound().map(|()| 0) } else { Ok(count) }
+        if count == 0 { self.sound().map(|()| (0, 0)) } else { Ok((count, stride)) }
     }
 
     /// Copies frames of which some lie in regions: up to where, how many, and why not all.
@@ -289,134 +300,6 @@ pub(crate) fn is_result(tag: u32) -> bool {
     const RESULTS: [Tag; 5] =
         [Tag::Value, Tag::Unencodable, Tag::BadArguments, Tag::Panicked, Tag::Sync];
     RESULTS.iter().any(|&result| result as u32 == tag)
-}
-
-/// Whoever sleeps.
-const ANYBODY: u32 = u32::MAX;
-
-/// What a worker is handed.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct BeltEnds {
-    memory: IpcSharedMemory,
-    gong: GongEnd,
-}
-
-impl BeltEnds {
-    /// Opens the worker's ends; what closes the first from elsewhere.
-    pub(crate) fn open(
-        self,
-        from: &mut LaneReceiver,
-        to: LaneSender,
-    ) -> Result<(Tasks<'_>, Results, Shared), Fault> {
-        let region = Region::of(self.memory);
-        if region.len() < RESULTS.end {
-            return Err(Fault::Rubbish);
-        }
-        // What a wild pointer of the user spoils must not be what is to be done next.
-        region.read_only(TASKS);
-        let (tasks, results) = rings(&Arc::new(region));
-        let closer = tasks.clone();
-        let tasks = Tasks { claimer: Claimer::new(tasks), from };
-        let bell = results.clone();
-        let results =
-            Results { producer: Producer::new(results), bell, gong: self.gong.open()?, to };
-        Ok((tasks, results, closer))
-    }
-}
-
-/// Where a worker takes its tasks from.
-pub(crate) struct Tasks<'a> {
-    claimer: Claimer,
-    from: &'a mut LaneReceiver,
-}
-
-impl Tasks<'_> {
-    /// Takes the next task if there is one, at this time: its tag and its row.
-    #[inline]
-    pub(crate) fn take(&mut self, now: u64) -> Result<Option<(u32, Body<'_>)>, Fault> {
-        let Some(claimed) = self.claimer.claim(now)? else { return Ok(None) };
-        let body = &self.claimer.bytes()[claimed.body];
-        if claimed.tag & SPILLED == 0 {
-            return Ok(Some((claimed.tag, Body::Bytes(body))));
-        }
-        Ok(Some((claimed.tag & !SPILLED, self.from.spilled(body)?)))
-    }
-
-    /// Is done with those that were taken.
-    #[inline]
-    pub(crate) fn release(&mut self) {
-        self.claimer.release();
-    }
-
-    /// Waits for the next one; whether there will be any. Before it sleeps it says so.
-    pub(crate) fn wait(&mut self, idle: impl FnOnce()) -> Result<bool, Fault> {
-        Ok(self.claimer.wait(idle)? == Wait::Over)
-    }
-}
-
-/// Where a worker puts its results.
-pub(crate) struct Results {
-    producer: Producer,
-    bell: Shared,
-    gong: Gong,
-    to: LaneSender,
-}
-
-impl Results {
-    /// Publishes a result. The pool hears of it by [`tell`](Results::tell), or if there is no room
-    /// for it.
-    #[inline]
-    pub(crate) fn give(&mut self, tag: Tag, row: &Encoder<'_>) -> Result<(), Fault> {
-        let Results { producer, bell, gong, .. } = self;
-        if row.len() <= LONGEST {
-            let blocked = || bell.tell_reader(ANYBODY, |number| gong.ring_number(number));
-            let (tag, len) = (tag as u32, row.len());
-            match row.one_piece() {
-                Some(row) => producer.push_quietly(tag, len, [row].into_iter(), blocked)?,
-                None => producer.push_quietly(tag, len, row.pieces(), blocked)?,
-            }
-            return Ok(());
-        }
-        self.give_large(tag, row)
-    }
-
-    #[cold]
-    fn give_large(&mut self, tag: Tag, row: &Encoder<'_>) -> Result<(), Fault> {
-        let Results { producer, bell, gong, to } = self;
-        let place = loop {
-            let done = producer.done()?;
-            match to.spill(row, done, producer.position()) {
-                Ok(place) => break place,
-                Err(Unlent::Until(position)) => {
-                    bell.tell_reader(ANYBODY, |number| gong.ring_number(number));
-                    producer.wait_until_done(position, None)?;
-                }
-                Err(Unlent::Fault(fault)) => return Err(fault),
-            }
-        };
-        let blocked = || bell.tell_reader(ANYBODY, |number| gong.ring_number(number));
-        let tag = tag as u32 | SPILLED;
-        let pieces = [place.as_slice()].into_iter();
-        producer.push_quietly(tag, place.len(), pieces, blocked).map_err(PushError::into)
-    }
-
-    /// Wakes the pool if it waits for results.
-    #[inline]
-    pub(crate) fn tell(&self) {
-        self.bell.tell_reader(ANYBODY, |number| self.gong.ring_number(number));
-    }
-
-    /// Wakes whoever waits for results and has nothing else to do. The keeper does it for others, who
-    /// most likely come back before anybody runs out of work.
-    #[inline]
-    pub(crate) fn tell_pump(&self) {
-        self.bell.tell_reader(Sleeper::Pump.number(), |number| self.gong.ring_number(number));
-    }
-
-    /// The last word of this process.
-    pub(crate) fn leave(&mut self) -> Result<(), Fault> {
-        self.to.send(Tag::Value, &Encoder::new(0), None)
-    }
 }
 
 #[cfg(test)]

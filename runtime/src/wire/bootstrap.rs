@@ -18,11 +18,11 @@ use std::sync::Mutex;
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
 use serde::{Deserialize, Serialize};
 
-use super::belt::BeltEnds;
 use super::channel::{self, ChannelError};
 use super::lane::ChildEnds;
 use super::mailbox::MailboxEnds;
 use super::upward::UpSender;
+use super::workbench::BeltEnds;
 use crate::id::Place;
 use crate::sys::{Build, Room};
 

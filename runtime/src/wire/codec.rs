@@ -9,7 +9,8 @@
 //! What a type's own `Serialize` or `Deserialize` has to say about a failure reaches the user:
 //! postcard drops that text, so a value that fails is visited once more, for the text alone.
 
-use std::any::{Any, TypeId};
+mod own;
+
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
@@ -18,6 +19,7 @@ use postcard::ser_flavors::{Flavor, Size};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::own::{as_bytes, from_bytes, is_bytes, number, number_bytes};
 use super::told::{why_not_decoded, why_not_encoded};
 use crate::error::{DecodeError, EncodeError};
 
@@ -52,21 +54,60 @@ impl<'a> Encoder<'a> {
         Encoder { written: Buffer(bytes), borrowed: Vec::new(), len: 0, limit }
     }
 
-    /// All bytes again, with the row behind the first `before`.
+    /// Begins another row, behind so many bytes for what is to stand before it.
     #[inline]
-    pub(super) fn take_behind(&mut self, before: usize) -> Vec<u8> {
-        let mut bytes = std::mem::take(&mut self.written.0);
+    pub(super) fn begin(&mut self, before: usize) {
+        let at = self.place();
+        self.written.0.resize(at + before, 0);
+        self.len = 0;
+    }
+
+    /// Ends a row that begins at a place: with all its bytes in place, and how many these are.
+    #[inline]
+    pub(super) fn end(&mut self, at: usize, seal: impl FnOnce(&mut Vec<u8>, usize)) {
         if !self.borrowed.is_empty() {
-            let written = bytes.split_off(before);
-            let mut from = 0;
-            for (at, borrowed) in std::mem::take(&mut self.borrowed) {
-                let at = at - before;
-                bytes.extend_from_slice(&written[std::mem::replace(&mut from, at)..at]);
-                bytes.extend_from_slice(borrowed);
-            }
-            bytes.extend_from_slice(&written[from..]);
+            self.put_in(at);
         }
-        bytes
+        seal(&mut self.written.0, self.len);
+    }
+
+    /// How many bytes there are, with those before the row.
+    #[inline]
+    pub(super) fn place(&self) -> usize {
+        self.written.0.len()
+    }
+
+    /// All bytes again, with those that it was put behind.
+    #[inline]
+    pub(super) fn take_all(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.written.0)
+    }
+
+    /// Copies what is borrowed to where it belongs in the row that begins at a place.
+    fn put_in(&mut self, start: usize) {
+        let bytes = &mut self.written.0;
+        let written = bytes.split_off(start);
+        let mut from = 0;
+        for (at, borrowed) in self.borrowed.drain(..) {
+            let at = at - start;
+            bytes.extend_from_slice(&written[std::mem::replace(&mut from, at)..at]);
+            bytes.extend_from_slice(borrowed);
+        }
+        bytes.extend_from_slice(&written[from..]);
+    }
+
+    /// The row's memory, for [`behind`](Encoder::behind); none if there is much of it.
+    #[inline]
+    pub(super) fn take_scratch(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.written.0);
+        bytes.clear();
+        if bytes.capacity() > KEPT { Vec::new() } else { bytes }
+    }
+
+    /// Whether there is no memory to be given back.
+    #[inline]
+    pub(super) fn owns_nothing(&self) -> bool {
+        self.written.0.capacity() == 0 && self.borrowed.capacity() == 0
     }
 
     /// Adds one value.
@@ -74,17 +115,23 @@ impl<'a> Encoder<'a> {
     /// # Errors
     ///
     /// If the value cannot be encoded, or the row grows past its limit.
-    #[inline]
+    #[inline(always)]
     pub fn section<T: Serialize + 'static>(&mut self, value: &'a T) -> Result<(), EncodeError> {
+        if let Some((bytes, len)) = number_bytes(value) {
+            let mut section = [0; PREFIX + size_of::<u64>()];
+            section[..PREFIX].copy_from_slice(&(len as u64).to_le_bytes());
+            section[PREFIX..].copy_from_slice(&bytes);
+            self.written.0.extend_from_slice(&section[..PREFIX + len]);
+            return self.grown(PREFIX + len);
+        }
+        self.no_number(value)
+    }
+
+    fn no_number<T: Serialize + 'static>(&mut self, value: &'a T) -> Result<(), EncodeError> {
         if let Some(bytes) = as_bytes(value) {
             self.written.0.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
             self.borrowed.push((self.written.0.len(), bytes));
             return self.grown(PREFIX + bytes.len());
-        }
-        if let Some((bytes, len)) = number_bytes(value) {
-            self.written.0.extend_from_slice(&(len as u64).to_le_bytes());
-            self.written.0.extend_from_slice(&bytes[..len]);
-            return self.grown(PREFIX + len);
         }
         self.written(value)
     }
@@ -110,6 +157,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// How many bytes the row has.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -144,6 +192,7 @@ impl<'a> Encoder<'a> {
         if self.borrowed.is_empty() { std::mem::take(&mut self.written.0) } else { self.to_vec() }
     }
 
+    #[inline(always)]
     fn grown(&mut self, by: usize) -> Result<(), EncodeError> {
         self.len += by;
         if self.len > self.limit {
@@ -169,15 +218,22 @@ impl Buffer {
         // A thread that is ending has none.
         Buffer(SPARE.try_with(Cell::take).unwrap_or_default())
     }
+
+    #[inline(never)]
+    fn keep(&mut self) {
+        if self.0.capacity() <= KEPT {
+            let mut bytes = std::mem::take(&mut self.0);
+            bytes.clear();
+            let _ = SPARE.try_with(|spare| spare.set(bytes));
+        }
+    }
 }
 
 impl Drop for Buffer {
     #[inline]
     fn drop(&mut self) {
-        if (1..=KEPT).contains(&self.0.capacity()) {
-            let mut bytes = std::mem::take(&mut self.0);
-            bytes.clear();
-            let _ = SPARE.try_with(|spare| spare.set(bytes));
+        if self.0.capacity() > 0 {
+            self.keep();
         }
     }
 }
@@ -231,7 +287,7 @@ impl<'a> Decoder<'a> {
     /// # Errors
     ///
     /// If the section is not a `T`.
-    #[inline]
+    #[inline(always)]
     pub fn section<T: DeserializeOwned + 'static>(&mut self) -> Result<T, DecodeError> {
         if let From::Bytes(bytes) = &mut self.source
             && !is_bytes::<T>()
@@ -242,6 +298,10 @@ impl<'a> Decoder<'a> {
             *bytes = rest;
             return value_of(section);
         }
+        self.other()
+    }
+
+    fn other<T: DeserializeOwned + 'static>(&mut self) -> Result<T, DecodeError> {
         match from_bytes::<T>(self.next::<T>()?) {
             Ok(value) => value,
             Err(bytes) => value_of(&bytes),
@@ -264,6 +324,7 @@ impl<'a> Decoder<'a> {
     /// # Errors
     ///
     /// If there is more than was taken.
+    #[inline]
     pub fn finish<T>(self) -> Result<(), DecodeError> {
         match self.left() {
             0 => Ok(()),
@@ -280,6 +341,7 @@ impl<'a> Decoder<'a> {
         taken.map_err(|left| ends_after::<T>(left, len))
     }
 
+    #[inline]
     fn left(&self) -> usize {
         match &self.source {
             From::Bytes(bytes) => bytes.len(),
@@ -298,7 +360,7 @@ impl fmt::Debug for Decoder<'_> {
 pub(crate) type DecodeRow<T> = fn(&mut Decoder<'_>) -> Result<T, DecodeError>;
 
 /// Reads a row that is a whole message.
-#[inline]
+#[inline(always)]
 pub(crate) fn read_row<T>(
     row: &[u8],
     decode: impl FnOnce(&mut Decoder<'_>) -> Result<T, DecodeError>,
@@ -309,59 +371,17 @@ pub(crate) fn read_row<T>(
     Ok(value)
 }
 
-/// The bytes of a number, and how many they are.
-#[inline]
-fn number_bytes<T: 'static>(value: &T) -> Option<([u8; 8], usize)> {
-    let value: &dyn Any = value;
-    macro_rules! numbers {
-        ($($number:ty)*) => {
-            $(if let Some(number) = value.downcast_ref::<$number>() {
-                let mut bytes = [0; 8];
-                bytes[..size_of::<$number>()].copy_from_slice(&number.to_le_bytes());
-                return Some((bytes, size_of::<$number>()));
-            })*
-        };
-    }
-    numbers!(u64 i64 u32 i32 usize isize f64 f32 u16 i16 u8 i8);
-    None
-}
-
-/// The number of these bytes; `None` where `T` is something else.
-#[inline]
-fn number<T: 'static>(bytes: &[u8]) -> Option<Result<T, DecodeError>> {
-    let mut value: Option<T> = None;
-    let slot: &mut dyn Any = &mut value;
-    macro_rules! numbers {
-        ($($number:ty)*) => {
-            $(if let Some(slot) = slot.downcast_mut::<Option<$number>>() {
-                let Ok(bytes) = bytes.try_into() else {
-                    return Some(Err(DecodeError::of::<T>(format!("it has {} bytes", bytes.len()))));
-                };
-                *slot = Some(<$number>::from_le_bytes(bytes));
-                return value.map(Ok);
-            })*
-        };
-    }
-    numbers!(u64 i64 u32 i32 usize isize f64 f32 u16 i16 u8 i8);
-    None
-}
-
-#[inline]
+#[inline(always)]
 fn value_of<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, DecodeError> {
-    if let Some(number) = number(bytes) {
-        return number;
-    }
+    number(bytes).unwrap_or_else(|| no_number(bytes))
+}
+
+fn no_number<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, DecodeError> {
     match postcard::take_from_bytes::<T>(bytes) {
         Ok((value, [])) => Ok(value),
         Ok((_, rest)) => Err(DecodeError::of::<T>(format!("{} bytes too many", rest.len()))),
         Err(error) => Err(DecodeError::of::<T>(why_not_decoded::<T>(bytes, error))),
     }
-}
-
-/// Whether values of a type are nothing but bytes.
-fn is_bytes<T: 'static>() -> bool {
-    let asked = TypeId::of::<T>();
-    [TypeId::of::<Vec<u8>>(), TypeId::of::<Box<[u8]>>(), TypeId::of::<String>()].contains(&asked)
 }
 
 #[cold]
@@ -385,39 +405,6 @@ pub(crate) fn read_plain<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     match postcard::take_from_bytes(bytes) {
         Ok((value, [])) => Some(value),
         _ => None,
-    }
-}
-
-/// The bytes of a value that is nothing but bytes.
-fn as_bytes<T: 'static>(value: &T) -> Option<&[u8]> {
-    let value: &dyn Any = value;
-    if let Some(bytes) = value.downcast_ref::<Vec<u8>>() {
-        return Some(bytes);
-    }
-    if let Some(bytes) = value.downcast_ref::<Box<[u8]>>() {
-        return Some(bytes);
-    }
-    value.downcast_ref::<String>().map(String::as_bytes)
-}
-
-/// The value that is nothing but these bytes, or the bytes back where `T` is something else.
-fn from_bytes<T: 'static>(bytes: Cow<'_, [u8]>) -> Result<Result<T, DecodeError>, Cow<'_, [u8]>> {
-    let asked = TypeId::of::<T>();
-    let value: Box<dyn Any> = if asked == TypeId::of::<Vec<u8>>() {
-        Box::new(bytes.into_owned())
-    } else if asked == TypeId::of::<Box<[u8]>>() {
-        Box::new(bytes.into_owned().into_boxed_slice())
-    } else if asked == TypeId::of::<String>() {
-        match String::from_utf8(bytes.into_owned()) {
-            Ok(text) => Box::new(text),
-            Err(error) => return Ok(Err(DecodeError::of::<T>(error.to_string()))),
-        }
-    } else {
-        return Err(bytes);
-    };
-    match value.downcast::<T>() {
-        Ok(value) => Ok(Ok(*value)),
-        Err(_) => unreachable!("the type was compared just above"),
     }
 }
 

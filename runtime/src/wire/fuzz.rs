@@ -119,7 +119,7 @@ pub fn belt(data: &[u8]) {
             _ => RESULTS.start + usize::from(*place) * 8,
         };
         region.write(at, &word);
-        let put = belt.put(&tasks);
+        let put = belt.put(&tasks, 0);
         let collected = belt.collect(&mut into);
         let taken = belt.taken();
         let recalled = if high.is_multiple_of(4) { belt.recall() } else { Ok(0) };

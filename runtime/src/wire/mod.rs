@@ -24,9 +24,12 @@ mod told;
 mod upward;
 mod variable;
 mod word;
+mod workbench;
 
-pub(crate) use batch::{add_frame, add_row, first_frame, flag_frame};
-pub(crate) use belt::{Belt, BeltEnds, BeltRegion, LanePair, is_result};
+pub(crate) use batch::{
+    Rows, add_frame, add_row, alike_bodies, first_alike, first_frame, flag_frame,
+};
+pub(crate) use belt::{Belt, BeltRegion, LanePair, is_result};
 pub(crate) use bootstrap::{
     Bootstrap, Control, ControlReceiver, ControlSender, Greeting, ParentIs, Server, Serves,
 };
@@ -45,6 +48,7 @@ pub(crate) use scope::{Claim, Claims, drop_received, is_receiving, lend, lending
 pub(crate) use upward::{Taken, UpReceiver, UpSender, upward};
 pub(crate) use variable::{VARIABLE, Variable};
 pub(crate) use word::{Incoming, Outgoing, Packet, Word, longest};
+pub(crate) use workbench::{BeltEnds, Workbench};
 
 /// Between what was said and a look at the other side, where that does the same the other way round:
 /// one of the two then sees the other.

@@ -69,7 +69,7 @@ fn run(entry: &Entry, arguments: LaneReceiver, limit: usize) -> i32 {
     // would make that a panic.
     let mut arguments = ManuallyDrop::new(arguments);
     let call = match entry.work() {
-        Work::Call(call) => call,
+        Work::Call(call, _) => call,
         Work::Converse(converse) => {
             converse(&mut arguments, &mut |tag, row| desk::send(tag, row));
             return 0;

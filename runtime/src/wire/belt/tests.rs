@@ -8,7 +8,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::wire::batch::add_row;
-use crate::wire::lane::{Carrier, connect};
+use crate::wire::lane::{Body, Carrier, LaneReceiver, connect};
+use crate::wire::ring::{Claimer, Producer};
+use crate::wire::workbench::Workbench;
 
 /// What happens to a belt.
 #[derive(Clone, Debug)]
@@ -74,6 +76,15 @@ fn results(mut frames: &[u8]) -> Vec<u64> {
     ids
 }
 
+/// The id of the next task, which is taken.
+fn next_task(bench: &mut Workbench<'_>) -> Option<u64> {
+    if let Some(mut row) = bench.take_alike(Tag::Task as u32).unwrap() {
+        return Some(row.section().unwrap());
+    }
+    let (_, body) = bench.tasks.take(0).unwrap()?;
+    Some(body.decode(|mut row| row.section()).unwrap())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -83,7 +94,7 @@ proptest! {
         dies_in_hand: bool,
     ) {
         let Ends { mut belt, ends, mut from, to } = both_ends();
-        let (mut tasks, mut given, _) = ends.open(&mut from, to).unwrap();
+        let (mut bench, _) = ends.open(&mut from, to).unwrap();
         let (mut next, mut there, mut taken) = (0_u64, VecDeque::new(), 0);
         let (mut done, mut collected) = (Vec::new(), Vec::new());
         // What the worker may publish without a wait, for room or for a region: nobody collects meanwhile.
@@ -93,7 +104,9 @@ proptest! {
                 Step::Put(sizes) => {
                     let mut frames = Vec::new();
                     sizes.iter().zip(next..).for_each(|(&len, id)| task(&mut frames, id, len));
-                    let (bytes, count) = belt.put(&frames).unwrap();
+                    let (_, alike, size) = first_alike(&frames).unwrap();
+                    let stride = if alike == sizes.len() as u64 { size } else { 0 };
+                    let (bytes, count) = belt.put(&frames, stride).unwrap();
                     prop_assert_eq!(bytes == frames.len(), count == sizes.len() as u64);
                     there.extend(next..next + count);
                     next += count;
@@ -103,8 +116,7 @@ proptest! {
                         if room < len + 64 || large > 0 {
                             break;
                         }
-                        let Some((_, body)) = tasks.take(0).unwrap() else { break };
-                        let id: u64 = body.decode(|mut row| row.section()).unwrap();
+                        let Some(id) = next_task(&mut bench) else { break };
                         prop_assert_eq!(Some(id), there.pop_front());
                         taken += 1;
                         let mut row = Encoder::new(1 << 20);
@@ -113,17 +125,18 @@ proptest! {
                         row.section(&bytes).unwrap();
                         large += usize::from(row.len() > LONGEST);
                         room -= (row.len() + 16).min(LONGEST + 16);
-                        given.give(Tag::Value, &row).unwrap();
+                        bench.results.give(Tag::Value, &row).unwrap();
                         done.push(id);
                     }
-                    tasks.release();
-                    given.tell();
+                    bench.tasks.release();
+                    bench.results.tell();
                 }
                 Step::Collect => {
                     let mut frames = Vec::new();
-                    let count = belt.collect(&mut frames).unwrap();
+                    let (count, stride) = belt.collect(&mut frames).unwrap();
                     let ids = results(&frames);
                     prop_assert_eq!(ids.len() as u64, count);
+                    prop_assert!(stride == 0 || stride * ids.len() == frames.len());
                     collected.extend(ids);
                     prop_assert_eq!(&collected, &done);
                     (room, large) = (RESULTS.len(), 0);
@@ -136,7 +149,9 @@ proptest! {
             prop_assert_eq!(belt.taken(), Ok(taken));
         }
         // It dies, with a task in hand or without.
-        if dies_in_hand && tasks.take(0).unwrap().is_some() {
+        prop_assert!(!bench.owes());
+        if dies_in_hand && next_task(&mut bench).is_some() {
+            prop_assert!(bench.owes());
             there.pop_front();
             taken += 1;
         }
@@ -162,7 +177,7 @@ fn lied_to() -> (Belt, Producer, Shared) {
     let (tasks, results) = rings(&Arc::new(Region::of(ends.memory)));
     let mut frames = Vec::new();
     (0..4).for_each(|id| task(&mut frames, id, 8));
-    assert_eq!(belt.put(&frames).unwrap().1, 4);
+    assert_eq!(belt.put(&frames, 0).unwrap().1, 4);
     (belt, Producer::new(results), tasks)
 }
 
@@ -177,14 +192,14 @@ fn more_results_than_tasks_were_taken_are_rubbish() {
     claimer.claim(0).unwrap().unwrap();
     say(&mut results, Tag::Value as u32);
     let mut into = Vec::new();
-    assert_eq!(belt.collect(&mut into), Ok(1));
+    assert_eq!(belt.collect(&mut into), Ok((1, 8)));
 
     say(&mut results, Tag::Value as u32);
 
     assert_eq!(belt.collect(&mut into), Err(Fault::Rubbish));
     assert_eq!(into.len(), 8);
     assert!(belt.has_news());
-    assert_eq!(belt.put(&[]), Err(Fault::Rubbish));
+    assert_eq!(belt.put(&[], 0), Err(Fault::Rubbish));
 }
 
 #[test]
@@ -198,7 +213,7 @@ fn what_makes_sense_before_rubbish_is_kept() {
         say(&mut results, Tag::Value as u32);
         let mut into = Vec::new();
 
-        assert_eq!(belt.collect(&mut into), Ok(1), "{rubbish}");
+        assert_eq!(belt.collect(&mut into).map(|(count, _)| count), Ok(1), "{rubbish}");
         assert_eq!(into.len(), 8);
 
         assert_eq!(belt.collect(&mut into), Err(Fault::Rubbish));

@@ -20,6 +20,9 @@ pub(crate) struct Claimer {
     block: Vec<u8>,
     at: usize,
     position: u64,
+    /// How many frames were taken by either side, and how many of them are still to be passed over.
+    taken: u64,
+    skipped: u64,
     /// Up to where the writer was told that space is free.
     released: u64,
     patience: Patience,
@@ -50,7 +53,9 @@ const BLOCK: u64 = 32;
 impl Claimer {
     pub(crate) fn new(shared: Shared) -> Self {
         let block = Vec::new();
-        Claimer { shared, block, at: 0, position: 0, released: 0, patience: Patience::new() }
+        let (at, position, taken, skipped, released) = (0, 0, 0, 0, 0);
+        let patience = Patience::new();
+        Claimer { shared, block, at, position, taken, skipped, released, patience }
     }
 
     /// Takes the next frame, if there is one that the writer does not take back first. The time is
@@ -65,21 +70,57 @@ impl Claimer {
                 }
                 return Ok(None);
             };
-            let read = &self.shared.control().read.0;
-            // First: whoever sees that it is taken does not see an older time.
-            read.began.store(now, Relaxed);
-            let end = self.position + size as u64;
-            match read.taken.compare_exchange(self.position, end, AcqRel, Acquire) {
-                Ok(_) => {
-                    let start = self.at + HEADER as usize;
-                    self.position = end;
-                    self.at += size;
-                    return Ok(Some(Claimed { tag, body: start..start + len }));
-                }
-                Err(recalled) => self.go_on_at(recalled)?,
+            if self.skipped > 0 {
+                self.skipped -= 1;
+                self.pass(size, len);
+            } else if self.is_mine(now)? {
+                return Ok(Some(Claimed { tag, body: self.pass(size, len) }));
             }
         }
         Ok(None)
+    }
+
+    /// Takes the next frame if it was copied already and has this tag: where its body is.
+    #[inline]
+    pub(crate) fn claim_alike(
+        &mut self,
+        tag: u32,
+        now: u64,
+    ) -> Result<Option<Range<usize>>, Violation> {
+        if self.skipped > 0 || self.shared.is_closed() {
+            return Ok(None);
+        }
+        match self.next() {
+            Some((found, len, size)) if found == tag && self.is_mine(now)? => {
+                Ok(Some(self.pass(size, len)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes the next frame unless the writer has taken it back.
+    #[inline]
+    fn is_mine(&mut self, now: u64) -> Result<bool, Violation> {
+        let read = &self.shared.control().read.0;
+        // First: whoever sees that it is taken does not see an older time.
+        read.began.store(now, Relaxed);
+        match read.taken.compare_exchange(self.taken, self.taken + 1, AcqRel, Acquire) {
+            Ok(_) => self.taken += 1,
+            Err(taken) => {
+                self.skipped = taken.checked_sub(self.taken).ok_or(Violation)?;
+                self.taken = taken;
+            }
+        }
+        Ok(self.skipped == 0)
+    }
+
+    /// Goes on behind the next frame: where its body is.
+    #[inline]
+    fn pass(&mut self, size: usize, len: usize) -> Range<usize> {
+        let start = self.at + HEADER as usize;
+        self.at += size;
+        self.position += size as u64;
+        start..start + len
     }
 
     /// What was copied.
@@ -139,19 +180,6 @@ impl Claimer {
         let whole = position - self.released;
         let possible = whole <= self.shared.data.capacity() && position.is_multiple_of(8);
         if possible { Ok(ahead) } else { Err(Violation) }
-    }
-
-    /// The writer has taken back what lies before this position.
-    #[cold]
-    fn go_on_at(&mut self, position: u64) -> Result<(), Violation> {
-        if self.ahead(position)? == 0 {
-            return Err(Violation);
-        }
-        self.position = position;
-        self.block.clear();
-        self.at = 0;
-        self.release();
-        Ok(())
     }
 
     /// Waits until there is a frame, or none will come. Before it sleeps it says so.

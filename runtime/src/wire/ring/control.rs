@@ -44,7 +44,8 @@ pub(crate) struct Control {
 pub(super) struct Progress {
     /// Up to where the space is free again.
     pub(super) done: AtomicU64,
-    /// Up to where frames were taken. What lies between the two is being handled.
+    /// Up to where frames were taken. What lies between the two is being handled. Where frames can be
+    /// taken back: how many were taken, by either side.
     pub(super) taken: AtomicU64,
     /// When the last frame was taken, in nanoseconds of the system's monotonic clock, where the
     /// consumer was asked to note it.
@@ -198,6 +199,7 @@ impl Shared {
         self.control().writer.0.toll();
     }
 
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         self.gone.load(Acquire)
     }

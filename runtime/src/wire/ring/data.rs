@@ -89,6 +89,7 @@ mod mapped {
             self.region.read_word(self.start + self.place(at))
         }
 
+        #[inline]
         fn place(&self, at: u64) -> usize {
             (at as usize) & (self.capacity - 1)
         }

@@ -1,9 +1,8 @@
 //! The side that writes tasks, and may take back those that were not taken.
 //!
-//! Both sides move `taken` by compare and exchange alone: the reader over the next frame, the writer
-//! over all that is left. So each frame is exactly one side's, whoever is killed in between.
-
-use std::collections::VecDeque;
+//! In such a ring `taken` counts frames, and both sides move it by compare and exchange alone: the
+//! reader over the next frame, the writer over all that is left. So each frame is exactly one side's,
+//! whoever is killed in between.
 
 #[cfg(not(loom))]
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -19,19 +18,21 @@ pub(crate) struct Feeder {
     /// Up to where frames were written, and up to where the reader was told so.
     written: u64,
     published: u64,
-    /// Up to where the reader was known to be done, and to have taken frames.
+    /// Up to where the reader was known to be done.
     done: u64,
-    taken: u64,
-    /// Where the frames end that are not known to be taken, and how many were.
-    ends: VecDeque<u64>,
+    /// How many frames were written, how many of them the reader was told of, how many were known to
+    /// be taken by either side, and how many of those by this one.
     noted: u64,
-    count: u64,
+    shown: u64,
+    taken: u64,
+    recalled: u64,
 }
 
 impl Feeder {
     pub(crate) fn new(shared: Shared) -> Self {
-        let ends = VecDeque::new();
-        Feeder { shared, written: 0, published: 0, done: 0, taken: 0, ends, noted: 0, count: 0 }
+        let (written, published, done) = (0, 0, 0);
+        let (noted, shown, taken, recalled) = (0, 0, 0, 0);
+        Feeder { shared, written, published, done, noted, shown, taken, recalled }
     }
 
     pub(crate) fn capacity(&self) -> u64 {
@@ -69,20 +70,13 @@ impl Feeder {
         self.written
     }
 
-    /// Writes whole frames for which there is room. Nobody sees them yet; each is noted by
-    /// [`note`](Feeder::note).
+    /// Writes so many whole frames for which there is room. Nobody sees them yet.
     #[inline]
-    pub(crate) fn write(&mut self, frames: &[u8]) {
+    pub(crate) fn write(&mut self, frames: &[u8], count: u64) {
         debug_assert!(frames.len().is_multiple_of(8));
         self.shared.data.write(self.written, frames);
         self.written += frames.len() as u64;
-    }
-
-    /// Notes the size of a frame that is written, or is about to be.
-    #[inline]
-    pub(crate) fn note(&mut self, size: u64) {
-        self.noted += size;
-        self.ends.push_back(self.noted);
+        self.noted += count;
     }
 
     /// Makes visible what was written, and wakes a reader that sleeps.
@@ -100,43 +94,39 @@ impl Feeder {
     /// Makes visible what was written. Killed right after this, the writer leaves nobody behind: the
     /// reader is its child.
     pub(super) fn show(&mut self) {
-        self.published = self.written;
+        (self.published, self.shown) = (self.written, self.noted);
         self.shared.control().written.0.store(self.written, Release);
     }
 
-    /// How many frames were taken.
+    /// How many frames the reader has taken.
     pub(crate) fn taken(&mut self) -> Result<u64, Violation> {
         let taken = self.shared.control().read.0.taken.load(Acquire);
-        self.pass(taken)?;
-        Ok(self.count)
+        self.note_taken(taken)?;
+        Ok(self.taken - self.recalled)
     }
 
-    /// Takes note of up to where frames were taken. It is where one of them ends, or the reader lies.
-    fn pass(&mut self, taken: u64) -> Result<(), Violation> {
-        if taken < self.taken || taken > self.published {
+    fn note_taken(&mut self, taken: u64) -> Result<(), Violation> {
+        if taken < self.taken || taken > self.shown {
             return Err(Violation);
         }
-        while self.taken < taken {
-            self.taken = self.ends.pop_front().ok_or(Violation)?;
-            self.count += 1;
-        }
-        if self.taken == taken { Ok(()) } else { Err(Violation) }
+        self.taken = taken;
+        Ok(())
     }
 
     /// Takes back what was not taken: how many frames, the last ones that were written.
     pub(crate) fn recall(&mut self) -> Result<u64, Violation> {
         loop {
             let word = &self.shared.control().read.0.taken;
-            match word.compare_exchange(self.taken, self.published, AcqRel, Acquire) {
+            match word.compare_exchange(self.taken, self.shown, AcqRel, Acquire) {
                 Ok(_) => break,
-                // It took more meanwhile, which ends with the last frame.
-                Err(taken) if taken > self.taken => self.pass(taken)?,
+                // It has taken more meanwhile.
+                Err(taken) if taken > self.taken => self.note_taken(taken)?,
                 Err(_) => return Err(Violation),
             }
         }
-        let recalled = self.ends.len() as u64;
-        self.ends.clear();
-        self.taken = self.published;
+        let recalled = self.shown - self.taken;
+        self.recalled += recalled;
+        self.taken = self.shown;
         Ok(recalled)
     }
 

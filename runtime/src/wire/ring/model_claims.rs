@@ -25,8 +25,7 @@ fn put(tasks: &mut Feeder, bytes: std::ops::RangeInclusive<u8>) -> bool {
     if tasks.room(frames.len() as u64).unwrap() < frames.len() as u64 {
         return false;
     }
-    tasks.write(&frames);
-    bytes.for_each(|_| tasks.note(footprint(1)));
+    tasks.write(&frames, bytes.count() as u64);
     tasks.publish();
     true
 }

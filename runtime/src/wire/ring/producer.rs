@@ -54,6 +54,7 @@ impl Producer {
     }
 
     /// Up to where the reader is done.
+    #[inline]
     pub(crate) fn done(&mut self) -> Result<u64, Violation> {
         let done = self.shared.control().read.0.done.load(Acquire);
         if done < self.done || done > self.written || !done.is_multiple_of(8) {
@@ -197,6 +198,7 @@ impl Producer {
     }
 
     /// Writes the bytes of a frame, which nobody sees yet.
+    #[inline]
     pub(super) fn lay_down<'a>(&self, header: u64, pieces: impl Iterator<Item = &'a [u8]>) {
         self.shared.data.write_word(self.written, header);
         let mut at = self.written + HEADER;
@@ -208,11 +210,13 @@ impl Producer {
 
     /// Makes what was written visible. Killed right after this, a process leaves its reader to
     /// whoever observes the death.
+    #[inline]
     pub(super) fn publish(&mut self, size: u64) {
         self.written += size;
         self.shared.control().written.0.store(self.written, Release);
     }
 
+    #[inline]
     fn fits(&mut self, size: u64) -> Result<bool, Violation> {
         let room = self.shared.data.capacity() - size;
         Ok(self.written - self.done <= room || self.written - self.done()? <= room)
