@@ -102,9 +102,10 @@ fn an_initializer_that_fails_is_tried_three_times_and_then_what_waits_is_told() 
                     assert!(matches!(error.failure(), TaskFailure::NoWorker(_)), "{error}");
                     assert!(error.to_string().contains(text), "{over:?}, {how}: {error}");
                 }
-                // Those that were on their way may have tried as well.
-                let tried = noted(&tries).len();
-                assert!((3..=2 + workers).contains(&tried), "{over:?}, {how}: {tried} tries");
+                // Those that were on their way may have tried as well, and been followed by others.
+                let (tried, most) =
+                    (noted(&tries).len(), if workers == 1 { 3 } else { 3 * workers });
+                assert!((3..=most).contains(&tried), "{over:?}, {how}: {tried} tries");
 
                 // It works again when what was wrong is.
                 std::fs::remove_file(&there).unwrap();

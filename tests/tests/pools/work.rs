@@ -45,6 +45,8 @@ pub(crate) enum Act {
     Signal(i32),
     /// Says that it is there by a file of this name, and sleeps for ever.
     Hang(PathBuf),
+    /// Waits until somebody opens this queue for writing.
+    Await(PathBuf),
     /// Notes the number in a file, then acts.
     Note(PathBuf, u64, Box<Act>),
     /// Acts as long as it was tried less often than so, as a file tells, and then gives the number.
@@ -83,6 +85,10 @@ fn perform(what: Act) -> u64 {
                 std::thread::park();
             }
         }
+        Act::Await(queue) => {
+            std::fs::File::open(queue).unwrap();
+            0
+        }
         Act::Note(file, n, then) => {
             note(&file, n);
             perform(*then)
@@ -92,6 +98,11 @@ fn perform(what: Act) -> u64 {
             if noted(&file).len() as u64 >= tries { n } else { perform(*what) }
         }
     }
+}
+
+/// Lets those go that await this queue, which somebody does or will.
+pub(crate) fn let_go(queue: &Path) {
+    OpenOptions::new().write(true).open(queue).unwrap();
 }
 
 /// Adds a number to a file, in one step.
@@ -120,6 +131,15 @@ impl Files {
     /// A file that is not there yet.
     pub(crate) fn file(&self) -> PathBuf {
         self.0.path().join(self.1.fetch_add(1, Ordering::Relaxed).to_string())
+    }
+
+    /// A queue that tasks [await](Act::Await).
+    pub(crate) fn queue(&self) -> PathBuf {
+        let queue = self.file();
+        let name = std::ffi::CString::new(queue.as_os_str().as_encoded_bytes()).unwrap();
+        // SAFETY: the name is a C string that lives until the call is over.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        queue
     }
 }
 
