@@ -14,6 +14,7 @@ mod reference {
 
 use std::time::{Duration, Instant};
 
+use measure::messages::{one_ways, round_trips};
 use measure::place::Place;
 use measure::{Bench, Goal, Row};
 use procession::{Actor, Mailbox, Reply, Supervisor, process};
@@ -104,17 +105,6 @@ fn asked(actor: &Actor<(u64, Reply<u64>)>, n: u64) -> u64 {
     actor.ask(|reply| (n, reply)).expect("it lives")
 }
 
-/// The mean time of a round trip: a round that the scheduler disturbed shall show it.
-fn round_trips(trips: usize, mut round_trip: impl FnMut(u64) -> u64) -> [f64; 1] {
-    // Who slept while others had their turn is woken before the clock starts.
-    round_trip(0);
-    let begun = Instant::now();
-    for n in 0..trips as u64 {
-        assert_eq!(round_trip(n), n);
-    }
-    [begun.elapsed().as_secs_f64() * 1e6 / trips as f64]
-}
-
 fn tell(bench: &Bench, name: &'static str, place: Place) {
     let Some(mut group) = bench.group(40, [Row::new(name, "M/s")]) else {
         return;
@@ -154,22 +144,6 @@ fn tell(bench: &Bench, name: &'static str, place: Place) {
     #[cfg(rivals)]
     rivals::tell(&mut group, count, place);
     group.run();
-}
-
-/// Million messages a second, from the first sent until the last is known to be taken.
-fn one_ways<S>(
-    count: usize,
-    side: &mut S,
-    mut send: impl FnMut(&mut S, f64),
-    mut sync: impl FnMut(&mut S) -> u64,
-) -> [f64; 1] {
-    sync(side);
-    let begun = Instant::now();
-    for n in 0..count {
-        send(side, n as f64);
-    }
-    assert_eq!(sync(side), count as u64);
-    [count as f64 / begun.elapsed().as_secs_f64() / 1e6]
 }
 
 /// From the death of a supervised actor until the next message is handled, held against a start.

@@ -10,8 +10,7 @@ mod reference {
     pub(super) mod ring;
 }
 
-use std::time::Instant;
-
+use measure::messages::{one_ways, round_trips};
 use measure::place::Place;
 use measure::{Bench, Goal, Row};
 use procession::__private::door::{Forty, Lane, Mode};
@@ -59,17 +58,6 @@ fn round_trip(bench: &Bench, name: &'static str, place: Place) {
     group.run();
 }
 
-/// The mean time of a round trip: a round that the scheduler disturbed shall show it.
-fn round_trips(trips: usize, mut round_trip: impl FnMut(u64) -> u64) -> [f64; 1] {
-    // Who slept while others had their turn is woken before the clock starts.
-    round_trip(0);
-    let begun = Instant::now();
-    for n in 0..trips as u64 {
-        assert_eq!(round_trip(n), n);
-    }
-    [begun.elapsed().as_secs_f64() * 1e6 / trips as f64]
-}
-
 fn one_way(bench: &Bench, name: &'static str, place: Place) {
     let Some(mut group) = bench.group(40, [Row::new(name, "M/s")]) else {
         return;
@@ -108,20 +96,4 @@ fn one_way(bench: &Bench, name: &'static str, place: Place) {
         one_ways(count, &mut ring, |ring, n| ring.send([n; 5]), Ring::sync)
     });
     group.run();
-}
-
-/// Million messages a second, from the first sent until the last is known to be taken.
-fn one_ways<S>(
-    count: usize,
-    side: &mut S,
-    mut send: impl FnMut(&mut S, f64),
-    mut sync: impl FnMut(&mut S) -> u64,
-) -> [f64; 1] {
-    sync(side);
-    let begun = Instant::now();
-    for n in 0..count {
-        send(side, n as f64);
-    }
-    assert_eq!(sync(side), count as u64);
-    [count as f64 / begun.elapsed().as_secs_f64() / 1e6]
 }

@@ -15,6 +15,8 @@
 //! Whoever starts a bench without the `--bench` that `cargo bench` passes gets the quick mode:
 //! `cargo test --all-targets` shall find out that it runs, not how fast.
 
+#[allow(dead_code, reason = "only conversations have messages")]
+pub(crate) mod messages;
 #[allow(dead_code, reason = "only conversations care where their sides run")]
 pub(crate) mod place;
 

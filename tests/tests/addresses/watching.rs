@@ -89,20 +89,25 @@ fn an_actor_that_is_gone_with_its_handle_still_says_how_it_ended() {
     }
 }
 
+/// A keeper that is started again at once, however often it crashes.
+fn supervised(carrier: Carrier) -> Supervisor {
+    let spec = keeper::spec().id("keeper");
+    let spec = spec.with(|builder| match carrier {
+        Carrier::Usual => builder,
+        Carrier::Frames => builder.untrusted(),
+    });
+    Supervisor::builder()
+        .intensity(1_000, Duration::from_secs(60))
+        .backoff(Duration::from_millis(1)..Duration::from_millis(2))
+        .child(spec)
+        .start()
+        .unwrap()
+}
+
 #[test]
 fn each_process_of_a_supervised_actor_has_an_end_of_its_own() {
     for carrier in BOTH {
-        let spec = keeper::spec().id("keeper");
-        let spec = spec.with(|builder| match carrier {
-            Carrier::Usual => builder,
-            Carrier::Frames => builder.untrusted(),
-        });
-        let tree = Supervisor::builder()
-            .intensity(1_000, Duration::from_secs(60))
-            .backoff(Duration::from_millis(1)..Duration::from_millis(5))
-            .child(spec)
-            .start()
-            .unwrap();
+        let tree = supervised(carrier);
         let to: Address<Note> = tree.address("keeper").unwrap();
         let other = carrier.office();
         let (tell, mut ends) = listener();
@@ -127,17 +132,7 @@ fn each_process_of_a_supervised_actor_has_an_end_of_its_own() {
 #[test]
 fn who_watches_between_two_processes_is_told_of_the_one_before() {
     for carrier in BOTH {
-        let spec = keeper::spec().id("keeper");
-        let spec = spec.with(|builder| match carrier {
-            Carrier::Usual => builder,
-            Carrier::Frames => builder.untrusted(),
-        });
-        let tree = Supervisor::builder()
-            .intensity(1_000, Duration::from_secs(60))
-            .backoff(Duration::from_millis(1)..Duration::from_millis(2))
-            .child(spec)
-            .start()
-            .unwrap();
+        let tree = supervised(carrier);
         let to: Address<Note> = tree.address("keeper").unwrap();
         let first = to.ask(Note::Incarnation).unwrap();
         to.tell(Note::Abort).unwrap();
