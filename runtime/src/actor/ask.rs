@@ -12,7 +12,7 @@ use super::reply::Reply;
 use crate::error::{AskError, SendError, Undelivered};
 use crate::id::{Place, Right};
 use crate::route::{self, Arrival, Asking, Mail, Slot, Told, Unanswered, Woken};
-use crate::wire::{Claims, Encoder, Tag, lending};
+use crate::wire::{Encoder, Tag, lending};
 use crate::worker::longest;
 
 /// Whom to send to.
@@ -49,13 +49,8 @@ impl Addressee<'_> {
         room: Room,
         asks: Option<u64>,
     ) -> Result<(), SendError<M>> {
-        let sent = self.send(&message, room, asks);
-        match sent {
-            Ok(claims) => {
-                // Its rights are elsewhere now, so that dropping the message drops none of them.
-                claims.commit();
-                Ok(())
-            }
+        match self.send(&message, room, asks) {
+            Ok(()) => Ok(()),
             Err(why) => Err(SendError::new(self.name, why, message)),
         }
     }
@@ -65,7 +60,7 @@ impl Addressee<'_> {
         message: &M,
         room: Room,
         asks: Option<u64>,
-    ) -> Result<Claims, Undelivered> {
+    ) -> Result<(), Undelivered> {
         if crate::sys::is_copy() {
             return Err(Undelivered::Forked);
         }
@@ -114,7 +109,9 @@ impl Addressee<'_> {
                     })?;
             }
         }
-        Ok(claims)
+        // Its rights are elsewhere now, so that dropping the message drops none of them.
+        claims.commit();
+        Ok(())
     }
 
     /// Sends a message with the right to answer in it, and waits for the answer.

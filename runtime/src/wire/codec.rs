@@ -419,6 +419,10 @@ impl Flavor for Tail<'_> {
 
     #[inline]
     fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
+        // A short number: a copy of any number of bytes would be a call.
+        if let &[byte] = data {
+            return self.try_push(byte);
+        }
         if data.len() > self.full - self.buffer.len() {
             return Err(postcard::Error::SerializeBufferFull);
         }
@@ -428,7 +432,11 @@ impl Flavor for Tail<'_> {
 
     #[inline]
     fn try_push(&mut self, data: u8) -> postcard::Result<()> {
-        self.try_extend(&[data])
+        if self.buffer.len() == self.full {
+            return Err(postcard::Error::SerializeBufferFull);
+        }
+        self.buffer.push(data);
+        Ok(())
     }
 
     fn finalize(self) -> postcard::Result<()> {

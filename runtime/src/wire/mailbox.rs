@@ -88,9 +88,11 @@ impl MailboxSender {
     pub(crate) fn put(&mut self, tag: Tag, row: &Encoder<'_>) -> Result<u64, NotNow> {
         if row.len() <= self.ring.longest() {
             self.make_sure(row.len())?;
-            self.ring
-                .push_now(tag as u32, row.len(), row.pieces())
-                .map_err(|error| NotNow::Never(error.into()))?;
+            let pushed = match row.one_piece() {
+                Some(row) => self.ring.push_now(tag as u32, row.len(), [row].into_iter()),
+                None => self.ring.push_now(tag as u32, row.len(), row.pieces()),
+            };
+            pushed.map_err(|error| NotNow::Never(error.into()))?;
             return Ok(self.ring.position());
         }
         self.make_sure(PLACE)?;

@@ -44,7 +44,7 @@ pub(crate) use lane::{
 pub(crate) use mailbox::{MailboxOffer, MailboxSender, NotNow};
 pub(crate) use patience::Patience;
 pub(crate) use ring::{ReaderBell, WaitingRoom};
-pub(crate) use scope::{Claim, Claims, drop_received, is_receiving, lend, lending, receiving};
+pub(crate) use scope::{Claim, drop_received, is_receiving, lend, lending, receiving};
 pub(crate) use upward::{Taken, UpReceiver, UpSender, upward};
 pub(crate) use variable::{VARIABLE, Variable};
 pub(crate) use word::{Incoming, Outgoing, Packet, Word, longest};

@@ -23,14 +23,14 @@ pub(crate) struct Held {
 }
 
 impl Line {
-    /// Puts a message in, and says between which positions it lies and what has to be kept of it.
+    /// Puts a message in, and says up to where it lies. One that is held is with the slot.
     #[inline]
-    pub(super) fn put(&mut self, tag: Tag, row: &Encoder<'_>) -> Result<Put, NotNow> {
+    pub(super) fn put(&mut self, tag: Tag, row: &Encoder<'_>) -> Result<u64, NotNow> {
         match self {
-            Line::Ring(ring) => Ok(Put { end: ring.put(tag, row)?, mail: None }),
+            Line::Ring(ring) => ring.put(tag, row),
             Line::Held(held) => {
                 held.written += 1;
-                Ok(Put { end: held.written, mail: Some((tag, row.to_vec())) })
+                Ok(held.written)
             }
         }
     }
@@ -97,10 +97,4 @@ impl Line {
             ring.finish();
         }
     }
-}
-
-/// Where a message lies.
-pub(super) struct Put {
-    pub(super) end: u64,
-    pub(super) mail: Option<(Tag, Vec<u8>)>,
 }

@@ -22,6 +22,7 @@ use super::edge::Edge;
 use super::life::Life;
 use crate::error::{Loss, Undelivered};
 use crate::id::{ProcessId, Right, Target};
+use crate::wire::Tag;
 pub(crate) use line::{Held, Line};
 pub(crate) use registry::{close, find, open};
 pub(crate) use send::Mail;
@@ -91,14 +92,20 @@ enum Status {
     Over(Undelivered),
 }
 
-/// A message that is not known to be done.
+/// A message that is not known to be done. There are as many as wait, so they are small.
 struct Kept {
     start: u64,
     end: u64,
+    /// What most messages have nothing of.
+    more: Option<Box<More>>,
+}
+
+#[derive(Default)]
+struct More {
     rights: Vec<Right>,
     crashes: u32,
     /// Where the line does not hold it.
-    mail: Option<(crate::wire::Tag, Vec<u8>)>,
+    mail: Option<(Tag, Vec<u8>)>,
 }
 
 /// The process that serves a slot.
@@ -126,7 +133,8 @@ impl Slot {
     }
 
     fn letter(&self, state: &State, kept: Kept, loss: Loss) -> super::letters::Letter {
-        let row = match kept.mail {
+        let More { crashes, mail, .. } = kept.more.map_or_else(More::default, |more| *more);
+        let row = match mail {
             Some((_, row)) => row,
             None => state.line.contents(kept.start, kept.end),
         };
@@ -134,10 +142,28 @@ impl Slot {
             actor: self.terms.name.clone(),
             message_type: self.terms.message_type.to_owned(),
             incarnation: state.incarnation,
-            attempt: kept.crashes + u32::from(matches!(loss, Loss::Crashed { .. })),
+            attempt: crashes + u32::from(matches!(loss, Loss::Crashed { .. })),
             loss,
             row,
         }
+    }
+}
+
+impl Kept {
+    fn rights(&self) -> &[Right] {
+        self.more.as_ref().map_or(&[], |more| &more.rights)
+    }
+
+    fn mail(&self) -> Option<&(Tag, Vec<u8>)> {
+        self.more.as_ref()?.mail.as_ref()
+    }
+
+    fn crashes(&self) -> u32 {
+        self.more.as_ref().map_or(0, |more| more.crashes)
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::{Kept, Line, Slot, State, Status};
+use super::{Kept, Line, More, Slot, State, Status};
 use crate::error::Undelivered;
 use crate::id::Right;
 use crate::outcome::Intent;
@@ -15,6 +15,14 @@ pub(crate) struct Mail<'a> {
     pub(crate) tag: Tag,
     pub(crate) row: Encoder<'a>,
     pub(crate) rights: Vec<Right>,
+}
+
+impl Mail<'_> {
+    /// What is kept of it besides where it lies.
+    fn more(&mut self, held: bool) -> Box<More> {
+        let mail = held.then(|| (self.tag, self.row.to_vec()));
+        Box::new(More { rights: std::mem::take(&mut self.rights), crashes: 0, mail })
+    }
 }
 
 /// Why a message was not put into a slot.
@@ -157,13 +165,18 @@ impl Slot {
             });
         }
         match state.line.put(mail.tag, &mail.row) {
-            Ok(put) => {
-                let (start, end) = (state.tail, put.end);
-                let (mail, rights) = (put.mail, std::mem::take(&mut mail.rights));
-                state.kept.push_back(Kept { start, end, rights, crashes: 0, mail });
-                state.tail = end;
-                self.feed(state);
-                self.watch_over(state);
+            Ok(end) => {
+                let start = std::mem::replace(&mut state.tail, end);
+                if matches!(state.line, Line::Held(_)) {
+                    state.kept.push_back(Kept { start, end, more: Some(mail.more(true)) });
+                    self.feed(state);
+                } else {
+                    let more = if mail.rights.is_empty() { None } else { Some(mail.more(false)) };
+                    state.kept.push_back(Kept { start, end, more });
+                }
+                if let Some(limit) = self.terms.deadline {
+                    self.watch_over(state, limit);
+                }
                 Ok(())
             }
             Err(not_now) => {
@@ -196,8 +209,7 @@ impl Slot {
     }
 
     /// Has the clock look after the message in hand, where it may be there for so long only.
-    fn watch_over(self: &Arc<Self>, state: &mut State) {
-        let Some(limit) = self.terms.deadline else { return };
+    fn watch_over(self: &Arc<Self>, state: &mut State, limit: Duration) {
         if !state.timed {
             // Without a thread for that now, the next message tries again.
             state.timed = self.look_again(limit);
@@ -253,7 +265,7 @@ impl State {
             return None;
         }
         self.prune();
-        let sizes = self.kept.iter().filter_map(|kept| Some(kept.mail.as_ref()?.1.len()));
+        let sizes = self.kept.iter().filter_map(|kept| Some(kept.mail()?.1.len()));
         if sizes.sum::<usize>() < MOST { None } else { Some(self.kept.front()?.end) }
     }
 }

@@ -56,7 +56,7 @@ impl Slot {
         lane: Option<LaneReceiver>,
     ) {
         let mut state = self.state();
-        for right in state.kept.iter().flat_map(|kept| &kept.rights) {
+        for right in state.kept.iter().flat_map(Kept::rights) {
             let _ = edge.lend(right.clone());
         }
         if let Some(lane) = lane {
@@ -96,7 +96,7 @@ impl Slot {
         state.last_end = Some(End { pid, incarnation, reason: reason.clone() });
         let suspects = state.take_suspects(self.terms.retries, reason);
         let parked = state.parked.iter().flat_map(|arrival| &arrival.rights);
-        let kept = state.kept.iter().flat_map(|kept| &kept.rights).chain(parked);
+        let kept = state.kept.iter().flat_map(Kept::rights).chain(parked);
         let kept: HashSet<u64> = kept.map(|right| right.number).collect();
         self.answers.retain(|number| kept.contains(&number));
         let rights = edge.take_rights().into_iter();
@@ -157,13 +157,14 @@ impl Slot {
         };
         let mut doubtful = Vec::new();
         for mut kept in kept {
-            let crashed = kept.crashes > 0 || kept.end <= in_hand;
+            let crashed = kept.crashes() > 0 || kept.end <= in_hand;
             let loss = if crashed {
-                doubtful.append(&mut kept.rights);
-                kept.crashes = kept.crashes.saturating_sub(1);
+                let more = kept.more();
+                doubtful.append(&mut more.rights);
+                more.crashes = more.crashes.saturating_sub(1);
                 Loss::Crashed { pid: last_pid, reason: last_reason.clone() }
             } else {
-                rights.append(&mut kept.rights);
+                rights.append(&mut kept.more().rights);
                 Loss::NotDelivered(why.clone())
             };
             letters::post(self.letter(&state, kept, loss));
@@ -229,7 +230,7 @@ impl Slot {
             self.changed.notify_all();
             return;
         };
-        let sizes = |kept: &Kept| kept.mail.as_ref().map_or(0, |(_, row)| row.len());
+        let sizes = |kept: &Kept| kept.mail().map_or(0, |(_, row)| row.len());
         let before = held.sent;
         let sent = |kept: &&Kept| kept.end <= before;
         let mut bytes: usize = state.kept.iter().take_while(sent).map(sizes).sum();
@@ -237,7 +238,7 @@ impl Slot {
             if held.sent - held.done >= WINDOW || bytes >= BYTES {
                 break;
             }
-            let Some((tag, row)) = &kept.mail else { continue };
+            let Some((tag, row)) = kept.mail() else { continue };
             let fed = Fed { end: kept.end, asks: *tag != Tag::Value, row: row.clone() };
             if edge.send(&Word::Local(post::aside(&Aside::Fed(fed)))).is_err() {
                 break;
@@ -294,7 +295,7 @@ impl Slot {
             if over {
                 return Taken::Closed;
             }
-            let next = state.kept.front().map(|kept| (kept.end, kept.mail.clone()));
+            let next = state.kept.front().map(|kept| (kept.end, kept.mail().cloned()));
             if let Some((end, mail)) = next {
                 if let Line::Held(held) = &mut state.line {
                     held.taken = end;
@@ -336,6 +337,7 @@ impl State {
         let Some(first) = self.kept.front_mut().filter(|_| taken > done) else {
             return Vec::new();
         };
+        let first = first.more();
         first.crashes += 1;
         // A function that returned with a message in hand has handled it in its own way.
         let finished = *reason == ExitReason::Finished;
