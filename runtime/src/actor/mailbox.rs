@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 
 use super::address::Address;
+use super::reading::{Unread, decode};
 use super::reply;
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError, Undelivered};
-use crate::id::{Place, Right};
+use crate::id::Place;
 use crate::route::{self, Aside, Fed, Slot, Taken, Unanswered};
 use crate::sys::is_copy;
-use crate::wire::{Body, Decoder, Fault, LaneReceiver, Tag, Word, receiving};
+use crate::wire::{Body, Fault, LaneReceiver, Tag, Word};
 use crate::worker::{self, Tray, stop_flag};
 
 /// The messages of one actor, one at a time.
@@ -187,7 +188,9 @@ impl<M: DeserializeOwned + 'static> Mailbox<M> {
     ///
     /// If the actor is to end.
     pub fn recv(&mut self) -> Result<M, RecvError> {
-        self.next_until(true, None).map_err(|_| RecvError)
+        let mut place = None;
+        self.next_until(true, None, &mut place).map_err(|_| RecvError)?;
+        place.ok_or(RecvError)
     }
 
     /// Takes the next message, and waits that long for it at the most.
@@ -196,10 +199,12 @@ impl<M: DeserializeOwned + 'static> Mailbox<M> {
     ///
     /// If none came in time, or the actor is to end.
     pub fn recv_timeout(&mut self, limit: Duration) -> Result<M, RecvTimeoutError> {
-        self.next_until(true, Instant::now().checked_add(limit)).map_err(|error| match error {
+        let (mut place, deadline) = (None, Instant::now().checked_add(limit));
+        self.next_until(true, deadline, &mut place).map_err(|error| match error {
             TryRecvError::Empty => RecvTimeoutError::TimedOut(limit),
             TryRecvError::Closed => RecvTimeoutError::Closed,
-        })
+        })?;
+        place.ok_or(RecvTimeoutError::Closed)
     }
 
     /// Takes the next message if there is one.
@@ -208,7 +213,9 @@ impl<M: DeserializeOwned + 'static> Mailbox<M> {
     ///
     /// If there is none, or the actor is to end.
     pub fn try_recv(&mut self) -> Result<M, TryRecvError> {
-        self.next_until(false, None)
+        let mut place = None;
+        self.next_until(false, None, &mut place)?;
+        place.ok_or(TryRecvError::Closed)
     }
 
     /// Waits for a message, and takes it and those that wait behind it, so many at the most.
@@ -236,35 +243,54 @@ impl<M: DeserializeOwned + 'static> Mailbox<M> {
         Ok(Batch { mailbox: self, first, left: most.saturating_sub(1) })
     }
 
-    fn next_until(&mut self, wait: bool, deadline: Option<Instant>) -> Result<M, TryRecvError> {
+    /// Takes the next message to where it stays: there is one when this succeeds.
+    #[inline]
+    fn next_until(
+        &mut self,
+        wait: bool,
+        deadline: Option<Instant>,
+        place: &mut Option<M>,
+    ) -> Result<(), TryRecvError> {
         if is_copy() {
             // The messages are the original's.
             return Err(TryRecvError::Closed);
         }
         reply::survived();
         loop {
-            match self.take(wait, deadline)? {
-                Ok(message) => return Ok(message),
+            match self.take(wait, deadline, place)? {
+                Ok(()) => return Ok(()),
                 Err(unread) => self.refuse(*unread),
             }
         }
     }
 
     /// Takes the next message, or what cannot be read as one.
+    #[inline]
     fn take(
         &mut self,
         wait: bool,
         deadline: Option<Instant>,
-    ) -> Result<Result<M, Box<Unread>>, TryRecvError> {
+        place: &mut Option<M>,
+    ) -> Result<Result<(), Box<Unread>>, TryRecvError> {
         if !matches!(self.source, Source::Here(_)) && stop_flag().is_raised() {
             self.done();
             return Err(TryRecvError::Closed);
         }
-        let taken = match &mut self.source {
-            Source::Ring(ring) => {
-                let message = if wait { ring.receive(deadline) } else { ring.receive_now() };
-                message.map(|message| decode(message.tag, message.body))
-            }
+        let Source::Ring(ring) = &mut self.source else {
+            let (tag, row) = self.take_row(wait, deadline).map_err(no_message)?;
+            return Ok(decode(tag, &Body::Bytes(&row), place));
+        };
+        let taken = if wait { ring.receive(deadline) } else { ring.receive_now() };
+        match &taken {
+            Ok(message) => Ok(decode(message.tag, &message.body, place)),
+            Err(fault) => Err(no_message(*fault)),
+        }
+    }
+
+    /// Takes the next message that is not in a ring.
+    fn take_row(&mut self, wait: bool, deadline: Option<Instant>) -> Result<(Tag, Vec<u8>), Fault> {
+        match &mut self.source {
+            Source::Ring(_) => Err(Fault::Gone),
             Source::Words(done, taken) => {
                 let before = (*done, *taken);
                 *done = *taken;
@@ -278,32 +304,19 @@ impl<M: DeserializeOwned + 'static> Mailbox<M> {
                 } else if !matches!(fed, Ok(Some(_))) && before != (*done, *taken) {
                     acknowledge(*done, *taken);
                 }
-                match fed {
-                    Ok(Some(fed)) => {
-                        *taken = fed.end;
-                        acknowledge(*done, *taken);
-                        let tag = if fed.asks { Tag::Passed } else { Tag::Value };
-                        Ok(decode(tag, Body::Bytes(&fed.row)))
-                    }
-                    Ok(None) => Err(Fault::TimedOut),
-                    Err(fault) => Err(fault),
-                }
+                let fed = fed?.ok_or(Fault::TimedOut)?;
+                *taken = fed.end;
+                acknowledge(*done, *taken);
+                Ok((if fed.asks { Tag::Passed } else { Tag::Value }, fed.row))
             }
             Source::Here(slot) => match slot.take(wait, deadline) {
                 // Answers come from hand to hand here, over no lane.
-                Taken::Mail(Tag::Ask, row) => Ok(decode(Tag::Passed, Body::Bytes(&row))),
-                Taken::Mail(tag, row) => Ok(decode(tag, Body::Bytes(&row))),
+                Taken::Mail(Tag::Ask, row) => Ok((Tag::Passed, row)),
+                Taken::Mail(tag, row) => Ok((tag, row)),
                 Taken::Empty => Err(Fault::TimedOut),
                 Taken::Closed => Err(Fault::Gone),
             },
-        };
-        taken.map_err(|fault| match fault {
-            Fault::TimedOut => TryRecvError::Empty,
-            Fault::Gone => TryRecvError::Closed,
-            // The message is lost to this process, and must not be for whoever sent it.
-            Fault::NoRoom => panic!("there is no descriptor or memory for a message"),
-            Fault::Rubbish => panic!("what is in the mailbox makes no sense"),
-        })
+        }
     }
 
     /// Makes a message that cannot be read a dead letter.
@@ -330,31 +343,15 @@ fn acknowledge(done: u64, taken: u64) {
     let _ = worker::up(&Word::Local(route::aside(&Aside::Acknowledged(done, taken))));
 }
 
-/// A message that cannot be read.
-struct Unread {
-    text: String,
-    rights: Vec<Right>,
-    row: Vec<u8>,
-}
-
-fn decode<M: DeserializeOwned + 'static>(tag: Tag, body: Body<'_>) -> Result<M, Box<Unread>> {
-    let read = body.decode(|mut row: Decoder<'_>| {
-        let (decoded, dropped) = receiving(tag == Tag::Ask, || row.section::<M>());
-        match decoded {
-            Ok(message) => {
-                reply::drop_all(&dropped);
-                Ok(message)
-            }
-            Err(error) => {
-                let has_rights = matches!(tag, Tag::Ask | Tag::Passed);
-                let rights = if has_rights { row.section() } else { Ok(Vec::new()) };
-                Err((error.to_string(), rights.unwrap_or(dropped)))
-            }
-        }
-    });
-    read.map_err(|(text, rights)| {
-        Box::new(Unread { text, rights, row: body.into_owned().into_bytes() })
-    })
+#[cold]
+fn no_message(fault: Fault) -> TryRecvError {
+    match fault {
+        Fault::TimedOut => TryRecvError::Empty,
+        Fault::Gone => TryRecvError::Closed,
+        // The message is lost to this process, and must not be for whoever sent it.
+        Fault::NoRoom => panic!("there is no descriptor or memory for a message"),
+        Fault::Rubbish => panic!("what is in the mailbox makes no sense"),
+    }
 }
 
 /// Messages until the actor is to end.
@@ -362,7 +359,9 @@ impl<M: DeserializeOwned + 'static> Iterator for Mailbox<M> {
     type Item = M;
 
     fn next(&mut self) -> Option<M> {
-        self.recv().ok()
+        let mut place = None;
+        let _ = self.next_until(true, None, &mut place);
+        place
     }
 }
 

@@ -15,6 +15,7 @@ mod monitor;
 mod owned;
 #[doc(hidden)]
 pub mod parts;
+mod reading;
 mod reply;
 mod spec;
 mod start;

@@ -156,10 +156,15 @@ static DOUBTFUL: Mutex<Vec<(Right, bool)>> = Mutex::new(Vec::new());
 static DOUBTS: AtomicBool = AtomicBool::new(false);
 
 /// Says that this process has survived a panic, if there was one.
+#[inline]
 pub(super) fn survived() {
-    if !DOUBTS.load(Ordering::Acquire) {
-        return;
+    if DOUBTS.load(Ordering::Acquire) {
+        settle_doubts();
     }
+}
+
+#[cold]
+fn settle_doubts() {
     let mut doubtful = DOUBTFUL.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let rights = std::mem::take(&mut *doubtful);
     DOUBTS.store(false, Ordering::Release);

@@ -201,7 +201,7 @@ impl State {
             return Err(Fault::Rubbish);
         }
         if self.done == self.taken {
-            self.last = Some((tag, body.into_owned()));
+            self.last = Some((tag, body.to_owned()));
             return Ok(false);
         }
         match body {

@@ -256,11 +256,11 @@ impl Answers {
             };
             let tag = message.tag;
             if !matches!(tag, Tag::Answer | Tag::NoAnswer) {
-                last.get_or_insert(Ok((tag, message.body.into_owned())));
+                last.get_or_insert(Ok((tag, message.body.to_owned())));
                 return Found::Over;
             }
             // Copied: the lane's regions are used again as soon as somebody reads on.
-            let body = OwnedBody::Bytes(message.body.into_owned().into_bytes());
+            let body = OwnedBody::Bytes(message.body.to_owned().into_bytes());
             let Ok(number) = body.body().decode(|mut row| row.section::<u64>()) else {
                 return fail(life, last, Fault::Rubbish);
             };

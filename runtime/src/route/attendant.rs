@@ -455,7 +455,7 @@ impl Outcome {
 /// Takes the outcome out of a lane.
 fn hear(lane: &mut LaneReceiver, deadline: Option<Instant>) -> (Said, Option<OwnedBody>) {
     match lane.receive(deadline) {
-        Ok(message) => read(message.tag, message.body.into_owned()),
+        Ok(message) => read(message.tag, message.body.to_owned()),
         Err(fault) => unread(fault),
     }
 }

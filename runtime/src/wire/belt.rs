@@ -80,7 +80,7 @@ impl LanePair {
     pub(crate) fn last_word(&self) -> Result<(Tag, OwnedBody), Fault> {
         let mut lanes = self.lock();
         let message = lanes.1.receive(Some(Instant::now()))?;
-        Ok((message.tag, message.body.into_owned()))
+        Ok((message.tag, message.body.to_owned()))
     }
 
     fn lock(&self) -> MutexGuard<'_, (LaneSender, LaneReceiver)> {
@@ -239,7 +239,7 @@ impl Belt {
                 into.extend_from_slice(&frames[at..at + size]);
             } else if is_result(tag & !SPILLED) {
                 match lanes.1.spilled(body) {
-                    Ok(body) => add_frame(into, tag & !SPILLED, &body.into_owned().into_bytes()),
+                    Ok(body) => add_frame(into, tag & !SPILLED, &body.to_owned().into_bytes()),
                     Err(fault) => return (at, count, Some(fault)),
                 }
             } else {

@@ -308,6 +308,17 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// Takes the next value to where it stays: one that is passed on from hand to hand is copied by
+    /// each.
+    #[inline]
+    pub(crate) fn section_into<T: DeserializeOwned + 'static>(
+        &mut self,
+        place: &mut Option<T>,
+    ) -> Result<(), DecodeError> {
+        *place = Some(self.section()?);
+        Ok(())
+    }
+
     /// Passes over a value that was read before.
     pub(crate) fn skip<T>(&mut self) -> Result<(), DecodeError> {
         self.next::<T>().map(drop)
@@ -376,6 +387,7 @@ fn value_of<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, DecodeErro
     number(bytes).unwrap_or_else(|| no_number(bytes))
 }
 
+#[inline]
 fn no_number<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, DecodeError> {
     match postcard::take_from_bytes::<T>(bytes) {
         Ok((value, [])) => Ok(value),

@@ -296,6 +296,7 @@ impl LaneReceiver {
         }
     }
 
+    #[inline]
     fn take(
         &mut self,
         pop: impl FnOnce(&mut Consumer, &mut Vec<u8>) -> Result<u32, PopError>,
@@ -339,6 +340,7 @@ impl Receiving {
 
 impl Body<'_> {
     /// Reads the row of values.
+    #[inline]
     pub(crate) fn decode<R>(&self, read: impl FnOnce(Decoder<'_>) -> R) -> R {
         match self {
             Body::Bytes(bytes) => read(Decoder::of_bytes(bytes)),
@@ -349,10 +351,10 @@ impl Body<'_> {
     }
 
     /// Keeps the message for longer than the lane would.
-    pub(crate) fn into_owned(self) -> OwnedBody {
+    pub(crate) fn to_owned(&self) -> OwnedBody {
         match self {
             Body::Bytes(bytes) => OwnedBody::Bytes(bytes.to_vec()),
-            Body::Region(region, len) => OwnedBody::Region(region, len),
+            Body::Region(region, len) => OwnedBody::Region(Arc::clone(region), *len),
         }
     }
 }

@@ -21,7 +21,10 @@ thread_local! {
     /// Whether a message is being encoded, and how many claims were noted.
     static LENDING: Cell<(bool, usize)> = const { Cell::new((false, 0)) };
     static NOTED: RefCell<Vec<Claim>> = const { RefCell::new(Vec::new()) };
-    static RECEIVING: RefCell<Option<Received>> = const { RefCell::new(None) };
+    /// Whether a message is being decoded, and if so, whether its asker waits at the lane of this
+    /// process; and how many rights were dropped.
+    static RECEIVING: Cell<(Option<bool>, usize)> = const { Cell::new((None, 0)) };
+    static DROPPED: RefCell<Vec<Right>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The rights of a message that was encoded.
@@ -89,38 +92,98 @@ pub(crate) fn lend(claim: Claim) -> bool {
     lending
 }
 
-/// A message that is being decoded.
-#[derive(Debug)]
-struct Received {
-    /// Whether whoever asked waits at the lane of this process.
-    at_lane: bool,
-    dropped: Vec<Right>,
-}
-
 /// Decodes a message, which may bring rights. Those that were dropped in the course of it are in the
 /// answer: what becomes of them depends on whether the message could be read.
+#[inline]
 pub(crate) fn receiving<R>(at_lane: bool, decode: impl FnOnce() -> R) -> (R, Vec<Right>) {
-    struct Restore(Option<Received>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            RECEIVING.replace(self.0.take());
+    // A user's `Deserialize` may read a message itself: what it drops lies above what was dropped.
+    let outer = RECEIVING.get();
+    RECEIVING.set((Some(at_lane), outer.1));
+    let restore = Received(outer);
+    let decoded = decode();
+    (decoded, restore.end())
+}
+
+/// What it was before, and is again even if decoding panics.
+struct Received((Option<bool>, usize));
+
+impl Received {
+    #[inline]
+    fn end(self) -> Vec<Right> {
+        let (_, below) = self.0;
+        if RECEIVING.get().1 == below {
+            return Vec::new();
+        }
+        DROPPED.with_borrow_mut(|dropped| dropped.split_off(below))
+    }
+}
+
+impl Drop for Received {
+    #[inline]
+    fn drop(&mut self) {
+        let (_, dropped) = RECEIVING.replace(self.0);
+        if dropped != self.0.1 {
+            DROPPED.with_borrow_mut(|dropped| dropped.truncate(self.0.1));
         }
     }
-    let received = Received { at_lane, dropped: Vec::new() };
-    let _restore = Restore(RECEIVING.replace(Some(received)));
-    let decoded = decode();
-    let dropped = RECEIVING.take().map(|received| received.dropped);
-    (decoded, dropped.unwrap_or_default())
 }
 
 /// Whether a message is being decoded; and if so, whether its asker waits at the lane.
 pub(crate) fn is_receiving() -> Option<bool> {
-    RECEIVING.with_borrow(|received| received.as_ref().map(|received| received.at_lane))
+    RECEIVING.get().0
 }
 
 /// Notes that a right was dropped while a message is decoded; whether one is.
 pub(crate) fn drop_received(right: &Right) -> bool {
-    RECEIVING.with_borrow_mut(|received| {
-        received.as_mut().map(|received| received.dropped.push(right.clone())).is_some()
-    })
+    let (receiving, dropped) = RECEIVING.get();
+    if receiving.is_some() {
+        DROPPED.with_borrow_mut(|rights| rights.push(right.clone()));
+        RECEIVING.set((receiving, dropped + 1));
+    }
+    receiving.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ProcessId;
+
+    fn right(number: u64) -> Right {
+        Right { number, asker: ProcessId::root() }
+    }
+
+    fn numbers(rights: &[Right]) -> Vec<u64> {
+        rights.iter().map(|right| right.number).collect()
+    }
+
+    #[test]
+    fn rights_are_dropped_in_the_message_that_brought_them() {
+        let (inner, outer) = receiving(true, || {
+            assert!(drop_received(&right(1)));
+            let ((), inner) = receiving(false, || {
+                assert_eq!(is_receiving(), Some(false));
+                assert!(drop_received(&right(2)));
+            });
+            assert_eq!(is_receiving(), Some(true));
+            assert!(drop_received(&right(3)));
+            inner
+        });
+
+        assert_eq!((numbers(&inner), numbers(&outer)), (vec![2], vec![1, 3]));
+        assert_eq!(is_receiving(), None);
+        assert!(!drop_received(&right(4)));
+    }
+
+    #[test]
+    fn a_message_whose_decoding_panics_leaves_nothing_to_the_next() {
+        let ((), outer) = receiving(true, || {
+            assert!(drop_received(&right(1)));
+            let decode = || receiving(false, || assert!(!drop_received(&right(2)), "as it should"));
+            std::panic::catch_unwind(decode).unwrap_err();
+            assert_eq!(is_receiving(), Some(true));
+        });
+
+        assert_eq!(numbers(&outer), [1]);
+        assert!(receiving(true, || ()).1.is_empty());
+    }
 }

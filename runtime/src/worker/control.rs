@@ -21,6 +21,7 @@ static STOP: StopFlag =
     StopFlag { seen: AtomicBool::new(false), asked: Mutex::new(false), changed: Condvar::new() };
 
 /// This process's flag. Nobody ever raises it where there is no parent to ask.
+#[inline]
 pub(crate) fn stop_flag() -> &'static StopFlag {
     &STOP
 }
@@ -36,6 +37,7 @@ impl StopFlag {
         self.changed.notify_all();
     }
 
+    #[inline]
     pub(crate) fn is_raised(&self) -> bool {
         self.seen.load(Ordering::Acquire)
     }
