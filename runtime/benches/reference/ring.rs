@@ -194,7 +194,7 @@ impl Cursor {
     fn wake(&self) {
         self.sleeper.store(0, Ordering::SeqCst);
         // SAFETY: the futex is a live word; waking touches no memory of ours.
-        unsafe { libc::syscall(libc::SYS_futex, self.count.as_ptr(), libc::FUTEX_WAKE, 1) };
+        unsafe { libc::syscall(libc::SYS_futex, self.sleeper.as_ptr(), libc::FUTEX_WAKE, 1) };
     }
 
     /// Waits until the other side is far enough: looks, then yields, then sleeps.
@@ -218,9 +218,10 @@ impl Cursor {
                 self.sleeper.store(0, Ordering::SeqCst);
                 return count;
             }
-            let (futex, no_timeout) = (self.count.as_ptr(), ptr::null::<libc::timespec>());
+            // On the word that says so: who is late to wake it for the message before takes that back.
+            let (futex, no_timeout) = (self.sleeper.as_ptr(), ptr::null::<libc::timespec>());
             // SAFETY: the futex is a live word; without a timeout the kernel reads nothing else.
-            unsafe { libc::syscall(libc::SYS_futex, futex, libc::FUTEX_WAIT, count, no_timeout) };
+            unsafe { libc::syscall(libc::SYS_futex, futex, libc::FUTEX_WAIT, 1, no_timeout) };
         }
     }
 }
