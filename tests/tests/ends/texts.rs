@@ -26,7 +26,8 @@ fn fail(how: String) -> u32 {
 }
 
 fn error_of(over: procession_tests::Over, how: &str) -> JoinError {
-    let builder = over.builder::<fail>().stderr(Output::Captured);
+    // A backtrace fills what is kept of standard error.
+    let builder = over.builder::<fail>().stderr(Output::Captured).env("RUST_BACKTRACE", "0");
     failure_of(builder.timeout(Duration::from_secs(1)).spawn(how.to_owned()).unwrap())
 }
 
