@@ -59,20 +59,6 @@ pub enum SpawnError {
         source: io::Error,
     },
 
-    /// The directory for temporary files cannot be used. It is needed for a moment at each start;
-    /// `TMPDIR` says where it is.
-    #[error("process `{process}` was not started: the temporary directory `{}` cannot be used", path.display())]
-    #[non_exhaustive]
-    TemporaryDirectory {
-        /// The process that was to be started.
-        process: String,
-        /// The directory.
-        path: PathBuf,
-        /// What is wrong with it.
-        #[source]
-        source: io::Error,
-    },
-
     /// The directory that it was to work in cannot be entered.
     #[error("process `{process}` was not started: it cannot work in `{}`", path.display())]
     #[non_exhaustive]

@@ -6,7 +6,7 @@
 //! what the next start needs.
 
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 
 use super::plan::{Plan, StartError, Stdin, Stream};
 use super::spare::Spare;
-use super::started::{Meeting, Started};
+use super::started::{FirstWord, Meeting, Started};
 use crate::sys::{self, Pidfd};
 use crate::wire::{Carrier, VARIABLE, Variable};
 
@@ -23,7 +23,6 @@ use crate::wire::{Carrier, VARIABLE, Variable};
 enum Request {
     Start(Box<Plan>, SyncSender<Result<Started, StartError>>),
     Spare(Carrier),
-    Close(OwnedFd),
 }
 
 /// How many requests may wait; more wait to be sent.
@@ -32,13 +31,7 @@ const WAITING: usize = 16;
 /// Creates a child, and returns when it exists.
 pub(crate) fn start(plan: Plan) -> Result<Started, StartError> {
     if sys::on_initial_thread() {
-        let carrier = plan.carrier;
-        let started = create(plan)?;
-        // If the launcher cannot be asked, the next start makes what it needs itself.
-        if let Ok(launcher) = launcher() {
-            let _ = launcher.try_send(Request::Spare(carrier));
-        }
-        return Ok(started);
+        return create(plan);
     }
     let (answer, answered) = sync_channel(1);
     let request = Request::Start(Box::new(plan), answer);
@@ -47,10 +40,12 @@ pub(crate) fn start(plan: Plan) -> Result<Started, StartError> {
     answered.recv().map_err(|_| gone())?
 }
 
-/// Has the launcher close what may take the system a while. What it cannot take is closed here.
-pub(super) fn close_later(descriptor: OwnedFd) {
+/// Has what the next start needs laid ready. Asked for when a child has all that it waits for: it
+/// takes a while, and room for descriptors is made for one at a time.
+pub(crate) fn lay_ready(carrier: Carrier) {
+    // If the launcher cannot be asked, the next start makes what it needs itself.
     if let Ok(launcher) = launcher() {
-        let _ = launcher.try_send(Request::Close(descriptor));
+        let _ = launcher.try_send(Request::Spare(carrier));
     }
 }
 
@@ -80,19 +75,16 @@ fn serve(requests: &Receiver<Request>) {
         match request {
             // A caller that has gone meanwhile drops the child, which kills it.
             Request::Start(plan, answer) => {
-                let carrier = plan.carrier;
                 let _ = answer.send(create(*plan));
-                Spare::lay_ready(carrier);
             }
             Request::Spare(carrier) => Spare::lay_ready(carrier),
-            Request::Close(descriptor) => drop(descriptor),
         }
     }
 }
 
 fn create(plan: Plan) -> Result<Started, StartError> {
     let spare = Spare::take(plan.carrier)?;
-    let Spare { server, greeting: (greeting, greeted), nonce, wake, .. } = spare;
+    let Spare { control, greeting: (greeting, greeted), nonce, wake, .. } = spare;
     let ((mut ends, offer), (mut words, up)) = (spare.ends, spare.up);
     ends.from_child.set_limit(plan.max_message);
     words.set_limit(plan.max_message);
@@ -119,9 +111,9 @@ fn create(plan: Plan) -> Result<Started, StartError> {
         Stdin::Inherit => Stdio::inherit(),
         Stdin::File(file) => Stdio::from(file),
     });
-    // Both are inherited under their own numbers, which the variable tells. What another thread
+    // These are inherited under their own numbers, which the variable tells. What another thread
     // starts at this moment inherits them as well, and can do nothing with them.
-    for inherited in [&greeted, server.socket()] {
+    for inherited in [greeted.as_fd(), control.as_fd(), control.lifeline()] {
         sys::inheritable(inherited)
             .map_err(|error| StartError::System("passing a descriptor on", error))?;
     }
@@ -132,7 +124,9 @@ fn create(plan: Plan) -> Result<Started, StartError> {
         depth: plan.depth,
         greeting: greeted.as_raw_fd(),
         nonce,
-        server: server.socket().as_raw_fd(),
+        control: control.as_fd().as_raw_fd(),
+        lifeline: control.lifeline().as_raw_fd(),
+        digest: plan.digest,
     };
     command.env(VARIABLE, variable.format());
     // Alone: what ipc-channel sends at this moment is for a moment not close-on-exec, and would be
@@ -140,7 +134,7 @@ fn create(plan: Plan) -> Result<Started, StartError> {
     let _room = sys::make_room(8).ok_or(StartError::Descriptors)?;
     let child = command.spawn();
     drop(greeted);
-    let _ = sys::not_inheritable(server.socket());
+    let control = control.into_sender();
     let mut child = child.map_err(|error| refused(error, plan.directory.as_deref()))?;
     let pid = child.id();
     let watch = Pidfd::open(pid).map_err(|error| {
@@ -156,7 +150,8 @@ fn create(plan: Plan) -> Result<Started, StartError> {
         stderr: child.stderr.take(),
         ends: Some(ends),
         words: Some((words, wake)),
-        meeting: Some(Meeting { server, greeting, nonce, ends: offer, up }),
+        first: Some(FirstWord { control, ends: offer, up }),
+        meeting: Some(Meeting { greeting, nonce }),
     })
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) carrier: Carrier,
     pub(crate) max_message: usize,
     pub(crate) by_contents: bool,
+    /// Of the build and the table that the child must have.
+    pub(crate) digest: u64,
     pub(crate) in_init: bool,
     pub(crate) depth: u32,
 }
@@ -51,7 +53,6 @@ pub(crate) enum Stream {
 pub(crate) enum StartError {
     Descriptors,
     Processes(io::Error),
-    TemporaryDirectory(io::Error),
     WorkingDirectory(PathBuf, io::Error),
     Execute(io::Error),
     System(&'static str, io::Error),

@@ -6,14 +6,14 @@ use std::sync::{Mutex, MutexGuard};
 use super::plan::StartError;
 use crate::sys::{self, Wake};
 use crate::wire::{
-    Carrier, ChildEnds, Fault, ParentEnds, Server, UpReceiver, UpSender, connect, upward,
+    Carrier, ChildEnds, ControlOffer, Fault, ParentEnds, UpReceiver, UpSender, connect, upward,
 };
 
 /// What the launcher thread makes while it is idle, so that the next start need not wait for it.
 /// Nothing of it has a name in the file system, so nothing stays behind when the program ends.
 pub(super) struct Spare {
     pub(super) carrier: Carrier,
-    pub(super) server: Server,
+    pub(super) control: ControlOffer,
     pub(super) greeting: (OwnedFd, OwnedFd),
     pub(super) ends: (ParentEnds, ChildEnds),
     pub(super) up: (UpReceiver, UpSender),
@@ -54,22 +54,18 @@ impl Spare {
 
     fn new(carrier: Carrier) -> Result<Self, StartError> {
         let room = sys::make_room(NEEDED).ok_or(StartError::Descriptors)?;
-        let server = Server::new(&room).map_err(|error| match error.raw_os_error() {
-            Some(code) if sys::is_descriptor_limit(code) => StartError::Descriptors,
-            _ => StartError::TemporaryDirectory(error),
-        })?;
-        let greeting =
-            sys::greeting_pipe().map_err(|error| StartError::System("making a pipe", error))?;
+        let greeting = sys::pipe().map_err(|error| StartError::System("making a pipe", error))?;
         let refused = |fault| match fault {
             Fault::NoRoom => StartError::Descriptors,
             _ => StartError::System("making a lane", std::io::Error::other("it was refused")),
         };
+        let control = ControlOffer::new(&room).map_err(refused)?;
         let ends = connect(carrier, usize::MAX, &room).map_err(refused)?;
         let up = upward(&room).map_err(refused)?;
         let wake =
             Wake::new().map_err(|error| StartError::System("making an event descriptor", error))?;
         let nonce = sys::random().map_err(|error| StartError::System("drawing a nonce", error))?;
         let nonce = u128::from_le_bytes(nonce);
-        Ok(Spare { carrier, server, greeting, ends, up, wake, nonce })
+        Ok(Spare { carrier, control, greeting, ends, up, wake, nonce })
     }
 }

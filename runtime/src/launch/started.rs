@@ -7,10 +7,9 @@ use std::path::PathBuf;
 use std::process::{ChildStderr, ChildStdout};
 use std::sync::Arc;
 
-use super::launcher::close_later;
 use crate::sys::{self, Build, Pidfd, Wake};
 use crate::wire::{
-    Bootstrap, ChannelError, ChildEnds, ControlSender, ParentEnds, Server, UpReceiver, UpSender,
+    Bootstrap, ChannelError, ChildEnds, ControlSender, Hello, ParentEnds, UpReceiver, UpSender,
 };
 
 /// A child that was created. Nobody has heard of it yet.
@@ -22,16 +21,40 @@ pub(crate) struct Started {
     pub(crate) ends: Option<ParentEnds>,
     /// Where its words arrive, and what wakes whoever looks after it.
     pub(crate) words: Option<(UpReceiver, Wake)>,
+    pub(crate) first: Option<FirstWord>,
     pub(crate) meeting: Option<Meeting>,
+}
+
+/// What goes to the child with its first word, and the channel for it.
+pub(crate) struct FirstWord {
+    pub(super) control: ControlSender,
+    pub(super) ends: ChildEnds,
+    pub(super) up: UpSender,
+}
+
+impl FirstWord {
+    /// Says it. The child need not have begun: it lies there for it.
+    ///
+    /// `bootstrap` makes it from the child's ends of the lanes and of the way up.
+    pub(crate) fn say(
+        self,
+        bootstrap: impl FnOnce(ChildEnds, UpSender) -> Bootstrap,
+    ) -> Result<ControlSender, Unmet> {
+        let no_room = || Unmet::Wrong("the descriptor limit is reached".to_owned());
+        // For the copy of the region that ipc-channel makes to send it.
+        let _room = sys::make_room(4).ok_or_else(no_room)?;
+        self.control.begin(bootstrap(self.ends, self.up)).map_err(|error| match error {
+            ChannelError::NoRoom => no_room(),
+            _ => Unmet::HungUp,
+        })?;
+        Ok(self.control)
+    }
 }
 
 /// The child's greeting, to be waited for.
 pub(crate) struct Meeting {
-    pub(super) server: Server,
     pub(super) greeting: OwnedFd,
     pub(super) nonce: u128,
-    pub(super) ends: ChildEnds,
-    pub(super) up: UpSender,
 }
 
 /// What a hello is held against.
@@ -78,28 +101,20 @@ impl Meeting {
     }
 
     /// Meets a child that has said something: what went wrong on its side comes as text.
-    ///
-    /// `bootstrap` makes the first word from the child's ends of the lanes and of the way up.
-    pub(crate) fn greet(
-        self,
-        pid: u32,
-        expected: &Expected,
-        bootstrap: impl FnOnce(ChildEnds, UpSender) -> Bootstrap,
-    ) -> Result<ControlSender, Unmet> {
+    pub(crate) fn greet(self, pid: u32, expected: &Expected) -> Result<(), Unmet> {
         let program = expected.program.display();
         let mut word = [0; 512];
         let len = File::from(self.greeting)
             .read(&mut word)
             .map_err(|error| format!("its greeting could not be read: {error}"))?;
-        match &word[..len] {
-            [b'H', ..] => {}
+        let hello = match &word[..len] {
+            [b'H', hello @ ..] => Hello::read(hello),
             [] => return Err(Unmet::HungUp),
             [_, text @ ..] => return Err(String::from_utf8_lossy(text).into_owned().into()),
-        }
-        let (hello, control, socket) = self
-            .server
-            .accept()
-            .map_err(|error| format!("its hello could not be accepted: {error}"))?;
+        };
+        let Some(hello) = hello else {
+            return Err("its hello makes no sense".to_owned().into());
+        };
         if hello.nonce != self.nonce || hello.pid != pid {
             return Err("someone else said hello in its place".to_owned().into());
         }
@@ -122,15 +137,7 @@ impl Meeting {
             )
             .into());
         }
-        // For the copy of the region that ipc-channel makes to send it.
-        let _room =
-            sys::make_room(4).ok_or_else(|| "the descriptor limit is reached".to_owned())?;
-        control.begin(bootstrap(self.ends, self.up)).map_err(|error| match error {
-            ChannelError::NoRoom => Unmet::Wrong("the descriptor limit is reached".to_owned()),
-            _ => Unmet::HungUp,
-        })?;
-        close_later(socket);
-        Ok(control)
+        Ok(())
     }
 }
 

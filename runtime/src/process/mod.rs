@@ -83,8 +83,7 @@ pub trait Process: Sized + 'static {
 #[doc(hidden)]
 pub const fn entry_of<P: Process>() -> Entry {
     let call: Body = |row, limit, send| {
-        // It passes on what others send through it.
-        crate::route::ready();
+        crate::route::prepare();
         let output = match P::run(row) {
             Ok(output) => output,
             Err(error) => return send(Answer::BadArguments(error.to_string())),

@@ -18,7 +18,7 @@ use crate::route::{
 use crate::sys::{self, Build};
 use crate::wire::{
     Belt, BeltRegion, Bootstrap, Carrier, Encoder, Fault, Gong, LanePair, LaneReceiver, LaneSender,
-    MailboxOffer, Serves, Tag,
+    MailboxOffer, Serves, Tag, digest_of,
 };
 use crate::worker::standing;
 
@@ -117,6 +117,10 @@ impl Settings {
         if context::is_fork() {
             return Err(SpawnError::Forked { process: name });
         }
+        if sys::is_ending() {
+            let source = std::io::Error::other("the program is ending");
+            return Err(SpawnError::System { process: name, action: "starting it", source });
+        }
         let standing = standing();
         if standing.reentered {
             return Err(SpawnError::Reentered { process: name });
@@ -157,6 +161,7 @@ impl Settings {
             max_message: self.max_message,
             in_init: expected.in_init,
             depth,
+            digest: digest_of(&expected.build, expected.table),
         };
         let no_room = || explain(&name, PathBuf::new(), StartError::Descriptors);
         // What the slot hands over is for this child alone, so it comes last of all that may fail.
@@ -209,6 +214,7 @@ impl Settings {
                 belt: region.and_then(|(region, gong)| region.ends(&gong).ok()),
             }
         };
+        let first = started.first.take().ok_or_else(gone)?;
         let meeting = started.meeting.take().ok_or_else(gone)?;
         let pid = started.pid;
         let (words, wake) = started.words.take().ok_or_else(gone)?;
@@ -239,6 +245,8 @@ impl Settings {
                 Awaited::Answers(ends.to_child, Arc::clone(&slot.answers))
             }
         };
+        // Last, because the child may answer at once.
+        let begun = first.say(bootstrap).map(|control| life.edge().hears(control));
         let (out, err) = (Tail::default(), Tail::default());
         let timeout =
             self.timeout.and_then(|limit| Some((limit, Instant::now().checked_add(limit)?)));
@@ -246,7 +254,7 @@ impl Settings {
             life: life.clone(),
             meeting,
             expected,
-            bootstrap: Box::new(bootstrap),
+            begun,
             outcome,
             reports: ends.reports,
             closer: ends.closer,
@@ -260,6 +268,7 @@ impl Settings {
             limited: self.memory_limit.is_some(),
         })
         .map_err(|source| SpawnError::Processes { process: name.clone(), source })?;
+        launch::lay_ready(self.carrier);
         Ok(Begun { life, seat, tails: (out, err), lanes: opened, belt })
     }
 }
@@ -323,9 +332,6 @@ fn explain(process: &str, program: PathBuf, error: StartError) -> SpawnError {
             SpawnError::Descriptors { process, limit: sys::descriptor_limit() }
         }
         StartError::Processes(source) => SpawnError::Processes { process, source },
-        StartError::TemporaryDirectory(source) => {
-            SpawnError::TemporaryDirectory { process, path: std::env::temp_dir(), source }
-        }
         StartError::WorkingDirectory(path, source) => {
             SpawnError::WorkingDirectory { process, path, source }
         }

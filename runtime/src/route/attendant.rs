@@ -16,19 +16,16 @@ use crate::launch::{Expected, Meeting, Unmet};
 use crate::outcome::{Evidence, ExitReason, Intent, PanicReport, Said, conclude};
 use crate::sys::{self, Interest};
 use crate::wire::{
-    Bootstrap, ChildEnds, Closer, Decoder, Fault, LaneReceiver, LaneSender, OwnedBody, Reports,
-    Tag, UpReceiver, UpSender,
+    Closer, Decoder, Fault, LaneReceiver, LaneSender, OwnedBody, Reports, Tag, UpReceiver,
 };
-
-/// Makes a child's first word from its ends of the lanes and of the way up.
-type FirstWord = Box<dyn FnOnce(ChildEnds, UpSender) -> Bootstrap + Send>;
 
 /// All that an attendant needs.
 pub(crate) struct Attendance {
     pub(crate) life: Arc<Life>,
     pub(crate) meeting: Meeting,
     pub(crate) expected: Expected,
-    pub(crate) bootstrap: FirstWord,
+    /// Whether its first word lies there for it.
+    pub(crate) begun: Result<(), Unmet>,
     pub(crate) outcome: Awaited,
     pub(crate) reports: Reports,
     pub(crate) closer: Closer,
@@ -118,7 +115,7 @@ impl Seat {
 
 impl Attendance {
     fn run(self) {
-        let Attendance { life, meeting, expected, bootstrap, outcome, arguments, .. } = self;
+        let Attendance { life, meeting, expected, begun, outcome, arguments, .. } = self;
         let outcome = Outcome::expect(outcome, arguments).unwrap_or_else(|error| {
             let why = format!("there is no thread left for its lane: {error}");
             let _ = life.kill(Intent::GiveUp(why));
@@ -132,11 +129,14 @@ impl Attendance {
         };
         let mut greeting = Greeting {
             life: &life,
-            waiting: Some((meeting, bootstrap)),
+            waiting: Some(meeting),
             expected: expected.clone(),
             until: Instant::now().checked_add(self.start_limit).map(|at| (self.start_limit, at)),
             result: None,
         };
+        if let Err(Unmet::Wrong(why)) = begun {
+            greeting.fail(why);
+        }
         let mut words = Words::new(&life, self.words, self.listener);
         watch(&life, &mut streams, &mut words, &mut greeting, self.timeout);
         let begun = greeting.last_words();
@@ -189,7 +189,6 @@ fn watch(
         let next = deadlines.into_iter().flatten().map(|(_, at)| at).min();
         let backlog = life.edge().backlog();
         let mut asked = [
-            Interest::in_reading(greeting.as_fd()),
             interest(streams.out.wanted()),
             interest(streams.err.wanted()),
             Interest::in_reading(Some(life.watch().as_fd())),
@@ -203,12 +202,10 @@ fn watch(
             // The system has no memory to wait with; reaping waits as well.
             return;
         }
-        let [greeted, printed, complained, ended, spoke, woken, hears] =
+        let [printed, complained, ended, spoke, woken, hears] =
             asked.map(|interest| interest.ready);
+        greeting.listen();
         let ways = ways_open(streams, words);
-        if greeted {
-            greeting.meet();
-        }
         if printed {
             streams.out.go_on(&mut streams.buffer);
         }
@@ -228,7 +225,9 @@ fn watch(
             return;
         }
         let now = Instant::now();
-        if let Some((limit, _)) = greeting.until.take_if(|(_, at)| *at <= now) {
+        if let Some((limit, _)) = greeting.until.take_if(|(_, at)| *at <= now)
+            && greeting.result.is_none()
+        {
             greeting.waiting = None;
             let why = format!("it said nothing within {limit:?}");
             let _ = life.kill(Intent::GiveUp(why));
@@ -263,9 +262,13 @@ fn interest(wanted: Option<Wanted<'_>>) -> Interest<'_> {
 }
 
 /// The meeting, until it has taken place or cannot any more.
+///
+/// Nobody waits for what a child says first: it goes on by itself, or ends if it finds that it is
+/// another build. So it is heard when there is news of the child, or at the end of the time that it
+/// has for it.
 struct Greeting<'a> {
     life: &'a Life,
-    waiting: Option<(Meeting, FirstWord)>,
+    waiting: Option<Meeting>,
     expected: Expected,
     until: Option<(Duration, Instant)>,
     result: Option<Result<(), String>>,
@@ -273,32 +276,34 @@ struct Greeting<'a> {
 
 impl Greeting<'_> {
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.waiting.as_ref().map(|(meeting, _)| meeting.as_fd())
+        self.waiting.as_ref().map(Meeting::as_fd)
     }
 
     /// Meets a child that has said something.
     fn meet(&mut self) {
-        let Some((meeting, bootstrap)) = self.waiting.take() else {
+        let Some(meeting) = self.waiting.take() else {
             return;
         };
-        match meeting.greet(self.life.pid, &self.expected, bootstrap) {
-            Ok(control) => {
-                self.life.edge().hears(control);
+        match meeting.greet(self.life.pid, &self.expected) {
+            Ok(()) => {
                 self.until = None;
                 self.result = Some(Ok(()));
             }
             Err(Unmet::HungUp) => {}
-            Err(Unmet::Wrong(why)) => {
-                let _ = self.life.kill(Intent::GiveUp(why.clone()));
-                self.until = None;
-                self.result = Some(Err(why));
-            }
+            Err(Unmet::Wrong(why)) => self.fail(why),
         }
     }
 
-    /// How the meeting with a child that has ended went: it may have said something at the last
-    /// moment.
-    fn last_words(mut self) -> Option<Result<(), String>> {
+    /// Gives up a child that there can be no meeting with.
+    fn fail(&mut self, why: String) {
+        let _ = self.life.kill(Intent::GiveUp(why.clone()));
+        self.waiting = None;
+        self.until = None;
+        self.result = Some(Err(why));
+    }
+
+    /// Meets a child if it has said something.
+    fn listen(&mut self) {
         let mut asked = [Interest::in_reading(self.as_fd())];
         if self.waiting.is_some()
             && sys::poll(&mut asked, Some(Instant::now())).is_ok()
@@ -306,6 +311,11 @@ impl Greeting<'_> {
         {
             self.meet();
         }
+    }
+
+    /// How the meeting with a child that has ended went.
+    fn last_words(mut self) -> Option<Result<(), String>> {
+        self.listen();
         self.result
     }
 }

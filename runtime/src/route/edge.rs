@@ -168,7 +168,7 @@ impl Edge {
     }
 
     /// The child has begun and can be told things.
-    pub(super) fn hears(&self, control: ControlSender) {
+    pub(crate) fn hears(&self, control: ControlSender) {
         let mut state = self.state();
         if !state.gone {
             state.control = Some(Arc::new(control));

@@ -29,7 +29,7 @@ pub(crate) use life::{Life, living};
 pub(crate) use links::send as send_far;
 pub(crate) use output::{Style, Tail};
 pub(crate) use post::{
-    Aside, answer, aside, forget, heard, here, read_aside, read_down, ready, watch,
+    Aside, answer, aside, forget, heard, here, prepare, read_aside, read_down, ready, watch,
 };
 #[cfg(test)]
 pub(crate) use router::{Post, send, set_post};

@@ -62,8 +62,15 @@ pub(crate) fn here() -> &'static ProcessId {
     })
 }
 
-/// Begins to take what comes for this process.
+/// Begins to take what comes for this process, and for those that it starts.
 pub(crate) fn ready() {
+    prepare();
+    crate::worker::hear();
+}
+
+/// Has what comes be taken once somebody [begins to](ready): a function that starts nobody and sends
+/// nothing is sent nothing.
+pub(crate) fn prepare() {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
         // So that copies made from now on are noticed.

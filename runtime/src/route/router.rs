@@ -66,6 +66,7 @@ pub(crate) fn ready() {
 /// it, never for a process below.
 pub(crate) fn send(packet: Packet) -> Result<(), Packet> {
     ready();
+    worker::hear();
     match towards(&packet.to) {
         Towards::Up => {
             let word = Word::Packet(packet);
@@ -81,6 +82,7 @@ pub(crate) struct Way(Option<UpTurn>);
 /// The turn to send a packet there, if one would not have to wait now.
 pub(crate) fn way(to: &ProcessId) -> Option<Way> {
     ready();
+    worker::hear();
     match towards(to) {
         // Where there is no way up, sending tells.
         Towards::Up => worker::up_now().map_or(Some(Way(None)), |turn| Some(Way(Some(turn?)))),

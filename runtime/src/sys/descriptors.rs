@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
+use rustix::io::{DupFlags, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Resource, getrlimit};
 
@@ -109,43 +109,19 @@ fn is_open(number: RawFd) -> bool {
     fcntl_getfd(asked).is_ok()
 }
 
-/// A pipe through which a worker says that its hello is on the way: (reader, writer).
-pub(crate) fn greeting_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+/// A pipe: (reader, writer).
+pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(pipe_with(PipeFlags::CLOEXEC)?)
 }
 
 /// Lets children inherit the descriptor under its number, until it is closed.
-pub(crate) fn inheritable(descriptor: &OwnedFd) -> io::Result<()> {
+pub(crate) fn inheritable(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     Ok(fcntl_setfd(descriptor, FdFlags::empty())?)
-}
-
-/// Takes that back.
-pub(crate) fn not_inheritable(descriptor: &OwnedFd) -> io::Result<()> {
-    Ok(fcntl_setfd(descriptor, FdFlags::CLOEXEC)?)
 }
 
 /// Whether an error says that the descriptor is not open, or is something else by now.
 pub(crate) fn is_closed(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EBADF | libc::ENOTSOCK | libc::EINVAL))
-}
-
-/// Tries whether something can be made in a directory, with a file that never has a name; where
-/// the file system has none of those, with a directory that is removed at once.
-pub(crate) fn try_directory(within: &Path) -> io::Result<()> {
-    match rustix::fs::open(within, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, Mode::RWXU) {
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR | rustix::io::Errno::NOENT) => {
-        }
-        tried => return Ok(tried.map(drop)?),
-    }
-    let name: [u8; 8] = super::random()?;
-    let probe = within.join(format!(".procession-{:016x}", u64::from_le_bytes(name)));
-    std::fs::create_dir(&probe)?;
-    std::fs::remove_dir(&probe)
-}
-
-/// The error of the system that says so.
-pub(crate) fn descriptor_limit_error() -> io::Error {
-    io::Error::from_raw_os_error(libc::EMFILE)
 }
 
 /// Whether an error of the system says that there are too many open files.
@@ -170,17 +146,18 @@ pub(crate) fn close_on_exec_from(first: u32) {
     unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
 }
 
-/// Removes a file and the directory it is alone in, and keeps a descriptor that stands for it.
-pub(crate) fn unlink_but_hold(path: &Path) -> io::Result<OwnedFd> {
-    let held = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-    std::fs::remove_file(path)?;
-    if let Some(directory) = path.parent() {
-        std::fs::remove_dir(directory)?;
-        // Whoever owns the directory will look for it once more, when it matters how long that
-        // takes. Looking now has the kernel remember that it is not there.
-        let _ = std::fs::metadata(directory);
-    }
-    Ok(held?)
+/// Puts what a descriptor stands for in the place of another, whose number stays. What that stood for
+/// comes back under a new one.
+///
+/// # Safety
+///
+/// The number is that of an open descriptor whose owner does not mind what it stands for.
+pub(crate) unsafe fn take_place(of: &File, number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: the caller vouches for the number, and its owner closes it, not this.
+    let mut place = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
+    let before = fcntl_dupfd_cloexec(&*place, 3)?;
+    rustix::io::dup3(of, &mut place, DupFlags::CLOEXEC)?;
+    Ok(before)
 }
 
 /// Whether this is an open pipe, other than a standard stream.

@@ -6,7 +6,6 @@
 mod descriptors;
 mod entry;
 mod exe;
-mod exit;
 mod fault;
 mod limits;
 mod memory;
@@ -18,13 +17,11 @@ mod thread;
 mod wait;
 
 pub(crate) use descriptors::{
-    Room, close_on_exec_from, descriptor_limit, descriptor_limit_error, fill_std_for_good,
-    greeting_pipe, inheritable, is_closed, is_descriptor_limit, is_pipe, make_room,
-    not_inheritable, take_inherited, try_directory, unlink_but_hold,
+    Room, close_on_exec_from, descriptor_limit, fill_std_for_good, inheritable, is_closed,
+    is_descriptor_limit, is_pipe, make_room, pipe, take_inherited, take_place,
 };
 pub(crate) use entry::{BeforeMain, Constructor, before_main, take_variable_in_main};
 pub(crate) use exe::{Build, build_of, own_build, own_file, own_program, runs_own_program};
-pub(crate) use exit::not_while_exiting;
 pub(crate) use fault::{ignore_broken_pipes, report_stack_overflow};
 pub(crate) use limits::{file_size_limit, limit_memory};
 pub(crate) use memory::{give_back, read_only};
@@ -33,10 +30,10 @@ pub(crate) use poll::{
     Interest, Wake, poll, readers_gone, standard_error, standard_output, takes_datagram, takes_more,
 };
 pub(crate) use process::{
-    Ended, Pidfd, die_at_once, die_with_parent, exit_now, is_copy, kill_tree, leave_if_copy,
-    on_initial_thread, parent_id, random, set_process_name,
+    Ended, Pidfd, die_at_once, die_with_parent, die_with_pipe, exit_now, is_copy, kill_tree,
+    leave_if_copy, on_initial_thread, parent_id, random, set_process_name,
 };
 pub(crate) use signal::{SIGABRT, SIGKILL, SIGTERM, block_signals, signal_name, unblock_signals};
-pub(crate) use thread::{name_thread, run_bare};
+pub(crate) use thread::{is_ending, name_thread, run_bare};
 #[cfg(not(loom))]
 pub(crate) use wait::{coarse_nanos, monotonic_nanos, sleep_while, wake_all};

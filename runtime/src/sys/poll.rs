@@ -55,6 +55,14 @@ pub(crate) fn readers_gone(descriptor: BorrowedFd<'_>) -> bool {
     rustix::event::poll(&mut asked, Some(&now)).is_ok() && asked[0].revents().intersects(gone)
 }
 
+/// Whether whoever wrote to this end of a pipe has gone.
+pub(crate) fn is_hung_up(descriptor: BorrowedFd<'_>) -> bool {
+    let mut asked = [PollFd::from_borrowed_fd(descriptor, PollFlags::empty())];
+    let now = timespec(Duration::ZERO);
+    rustix::event::poll(&mut asked, Some(&now)).is_ok()
+        && asked[0].revents().contains(PollFlags::HUP)
+}
+
 /// Whether a write of so many bytes would not have to wait, as far as can be told.
 pub(crate) fn takes_more(descriptor: BorrowedFd<'_>, len: usize) -> bool {
     let mut asked = [PollFd::from_borrowed_fd(descriptor, PollFlags::OUT)];

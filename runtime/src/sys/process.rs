@@ -1,5 +1,6 @@
 //! Processes: watching one, killing one, and dying with one.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -162,6 +163,30 @@ pub(crate) fn die_with_parent(parent: u32) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Asks the kernel to kill this process when nobody holds the writing end of a pipe any more. Unlike
+/// [`die_with_parent`], which a change of credentials takes back, this stays, and needs no thread.
+pub(crate) fn die_with_pipe(reading: &File) -> io::Result<()> {
+    let call = |command, argument: libc::c_int| {
+        // SAFETY: each of these commands takes a number and touches no memory.
+        let answer = unsafe { libc::fcntl(reading.as_raw_fd(), command, argument) };
+        if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
+    };
+    call(libc::F_SETOWN, rustix::process::getpid().as_raw_nonzero().get())?;
+    // What the kernel sends in place of SIGIO.
+    call(F_SETSIG, libc::SIGKILL)?;
+    let flags = call(libc::F_GETFL, 0)?;
+    call(libc::F_SETFL, flags | libc::O_ASYNC)?;
+    // If it was closed before that, nothing is coming.
+    if super::poll::is_hung_up(reading.as_fd()) {
+        Err(io::ErrorKind::BrokenPipe.into())
+    } else {
+        Ok(())
+    }
+}
+
+/// The same for all of Linux, but missing in the bindings.
+const F_SETSIG: libc::c_int = 10;
 
 /// The parent of this process, 0 where that is not visible from here.
 pub(crate) fn parent_id() -> u32 {

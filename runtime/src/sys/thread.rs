@@ -45,6 +45,20 @@ fn checked(code: i32) -> io::Result<()> {
     if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
 }
 
+/// Whether the calling thread is about to end and its variables are gone, as on the initial thread
+/// while the program exits: ipc-channel, which needs some, panics then. Only a thread that has asked
+/// before can tell.
+pub(crate) fn is_ending() -> bool {
+    struct Marker;
+    impl Drop for Marker {
+        fn drop(&mut self) {}
+    }
+    thread_local! {
+        static MARKER: Marker = const { Marker };
+    }
+    MARKER.try_with(|_| ()).is_err()
+}
+
 /// Names the calling thread, and takes no memory for that. Whoever names another goes by `/proc`,
 /// and each process whose entries there were looked at takes longer to be reaped.
 pub(crate) fn name_thread(name: &'static CStr) {

@@ -1,25 +1,28 @@
-//! How a child and its parent meet: the one-shot server, the hello, and what follows it.
+//! How a child and its parent meet: the control channel that a child is started with, the first
+//! word, and the hello.
 //!
 //! ```text
-//!  parent                                child
-//!  Server::new ── name, nonce (variable) ──►  Greeting::send
-//!  Server::accept ◄──────── Hello ─────────   (its end of the control channel in it)
-//!       └─ checks ── Control::Begin ──────►   ControlReceiver::begin
+//!  parent                                     child
+//!  ControlOffer::new ── socket, digest (variable) ──►  Greeting::new
+//!  ControlSender::begin ── Control::Begin ──────────►  Greeting::begin
+//!  Hello::read  ◄─────────── greeting pipe ──────────  Hello::write
 //! ```
 //!
-//! The child writes one byte to the greeting pipe after its hello, and only then does the parent
-//! accept: so accepting never waits, for a child that is stopped or one that dies.
+//! The child inherits its end of the channel, so nobody else can be at it, nothing has a name, and
+//! neither side waits for the other: the first word lies there when the child gets to it. What that
+//! word says is for an equal build alone, so the child first compares itself with what the variable
+//! says; its hello is for the parent to know, and to compare in full.
 
-use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
-use std::path::Path;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 
-use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
+use ipc_channel::ipc::{self, IpcReceiver, IpcSender};
 use serde::{Deserialize, Serialize};
 
 use super::channel::{self, ChannelError};
-use super::lane::ChildEnds;
+use super::codec::{Decoder, Encoder};
+use super::lane::{ChildEnds, Fault};
 use super::mailbox::MailboxEnds;
 use super::upward::UpSender;
 use super::workbench::BeltEnds;
@@ -27,13 +30,38 @@ use crate::id::Place;
 use crate::sys::{Build, Room};
 
 /// What a child says first.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) nonce: u128,
     pub(crate) pid: u32,
     pub(crate) build: Build,
     pub(crate) table: u64,
-    control: IpcSender<Control>,
+}
+
+impl Hello {
+    /// The longest, in bytes.
+    const LONGEST: usize = 256;
+
+    /// As bytes, few enough for a pipe to take them at once.
+    pub(crate) fn write(&self) -> Vec<u8> {
+        let mut row = Encoder::new(Self::LONGEST);
+        // These are numbers: there is nothing in them that could fail.
+        let _ = row.section(self);
+        row.to_vec()
+    }
+
+    /// From bytes; `None` if they are not a hello of this build's.
+    pub(crate) fn read(mut bytes: &[u8]) -> Option<Self> {
+        Decoder::new(&mut bytes).section().ok()
+    }
+}
+
+/// What a child that is another build than its parent tells by: it must not read what that says.
+pub(crate) fn digest_of(build: &Build, table: u64) -> u64 {
+    // Both sides are the same build where the answer matters, so they have the same hasher.
+    let mut digest = DefaultHasher::new();
+    (build, table).hash(&mut digest);
+    digest.finish()
 }
 
 /// What a parent says to a child, besides messages.
@@ -82,79 +110,40 @@ pub(crate) struct ParentIs {
     pub(crate) id: String,
 }
 
-/// The longest temporary directory whose sockets have names that fit: ipc-channel silently cuts
-/// what is longer.
-const LONGEST_DIRECTORY: usize = 85;
-
-/// Where a child that is not started yet will say hello.
-///
-/// The socket has a name in the file system only while it is made, for some microseconds. A child
-/// reaches it through a descriptor that it inherits, so nobody else can be first, and a parent that
-/// is killed leaves nothing behind but in those microseconds, which are ipc-channel's.
-pub(crate) struct Server {
-    server: IpcOneShotServer<Hello>,
-    socket: OwnedFd,
+/// The control channel of a child that is not started yet.
+pub(crate) struct ControlOffer {
+    sender: ControlSender,
+    receiver: IpcReceiver<Control>,
+    socket: RawFd,
+    lifeline: OwnedFd,
 }
 
-impl Server {
-    pub(crate) fn new(_room: &Room) -> io::Result<Self> {
+impl ControlOffer {
+    pub(crate) fn new(_room: &Room) -> Result<Self, Fault> {
         channel::warm_up();
-        // It is made absolute there as well, and may become long by that.
-        let directory = std::path::absolute(std::env::temp_dir())?;
-        check(&directory)?;
-        // ipc-channel panics where it cannot make a directory there.
-        crate::sys::try_directory(&directory)?;
-        let Some(_named) = crate::sys::not_while_exiting() else {
-            return Err(io::Error::other("the program is ending"));
-        };
-        // It does not look whether there was a descriptor for the socket, and then has none to bind.
-        let made = channel::within_room(IpcOneShotServer::new).map_err(|_| no_room())?;
-        let (server, name) =
-            made.map_err(|error| if crate::sys::is_closed(&error) { no_room() } else { error })?;
-        let socket = crate::sys::unlink_but_hold(Path::new(&name))?;
-        Ok(Server { server, socket })
+        let (sender, receiver) = ipc::channel().map_err(|_| Fault::NoRoom)?;
+        let socket = channel::socket_of_receiver(&receiver).ok_or(Fault::Gone)?;
+        let (lifeline, held) = crate::sys::pipe().map_err(|_| Fault::NoRoom)?;
+        let sender = ControlSender::new(sender, held).ok_or(Fault::Gone)?;
+        Ok(ControlOffer { sender, receiver, socket, lifeline })
     }
 
-    /// What the child inherits, to connect to.
-    pub(crate) fn socket(&self) -> &OwnedFd {
-        &self.socket
+    /// What the child inherits to end with its parent: the pipe of which the sender holds the other
+    /// end.
+    pub(crate) fn lifeline(&self) -> BorrowedFd<'_> {
+        self.lifeline.as_fd()
     }
 
-    /// Takes the hello of a child that has sent it.
-    ///
-    /// The receiver that comes with it is dropped at once: it is not close-on-exec. The socket's
-    /// descriptor is handed out to be closed when nobody waits any more: the system frees the
-    /// directory then, which can mean a disk.
-    pub(crate) fn accept(self) -> io::Result<(Hello, ControlSender, OwnedFd)> {
-        let Some(_room) = crate::sys::make_room(8) else { return Err(no_room()) };
-        let Server { server, socket } = self;
-        let accepted = channel::within_room(|| server.accept()).map_err(|_| no_room())?;
-        let (receiver, hello) = accepted.map_err(io::Error::other)?;
-        drop(receiver);
-        let control = ControlSender::new(&hello.control)?;
-        Ok((hello, control, socket))
+    /// What the child inherits.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: it is the socket of the receiver, which is open for as long as that is borrowed.
+        unsafe { BorrowedFd::borrow_raw(self.socket) }
     }
-}
 
-/// What the system says where there is no descriptor left.
-fn no_room() -> io::Error {
-    crate::sys::descriptor_limit_error()
-}
-
-fn check(directory: &Path) -> io::Result<()> {
-    let long = directory.as_os_str().len();
-    if long > LONGEST_DIRECTORY {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("its path has {long} bytes, and a socket in it can have {LONGEST_DIRECTORY}"),
-        ));
-    }
-    if directory.to_str().is_none() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "its path is not UTF-8"));
-    }
-    match std::fs::metadata(directory)?.is_dir() {
-        true => Ok(()),
-        false => Err(io::ErrorKind::NotADirectory.into()),
+    /// The parent's end. The child's are closed here: from now on only the child holds them.
+    pub(crate) fn into_sender(self) -> ControlSender {
+        drop((self.receiver, self.lifeline));
+        self.sender
     }
 }
 
@@ -163,12 +152,13 @@ fn check(directory: &Path) -> io::Result<()> {
 pub(crate) struct ControlSender {
     sender: Mutex<IpcSender<Control>>,
     socket: RawFd,
+    _lifeline: OwnedFd,
 }
 
 impl ControlSender {
-    fn new(sender: &IpcSender<Control>) -> io::Result<Self> {
-        let socket = channel::socket_of(sender).ok_or(io::ErrorKind::Unsupported)?;
-        Ok(ControlSender { sender: Mutex::new(sender.clone()), socket })
+    fn new(sender: IpcSender<Control>, lifeline: OwnedFd) -> Option<Self> {
+        let socket = channel::socket_of(&sender)?;
+        Some(ControlSender { sender: Mutex::new(sender), socket, _lifeline: lifeline })
     }
 
     pub(crate) fn begin(&self, bootstrap: Bootstrap) -> Result<(), ChannelError> {
@@ -201,41 +191,32 @@ impl ControlSender {
     }
 }
 
-/// The child's side of the meeting.
+/// The child's end of the control channel, before the first word.
 pub(crate) struct Greeting {
-    control: IpcReceiver<Control>,
-    /// Closed when the parent has taken the hello out: closing a socket with descriptors on their
-    /// way has the system look for cycles of them.
-    hello: IpcSender<Hello>,
+    control: ControlReceiver,
+    /// What the end was made with: closing a socket while descriptors are on their way, as they are
+    /// with the first word, has the system look for cycles of them.
+    _rest: (IpcSender<Control>, OwnedFd),
 }
 
 impl Greeting {
-    /// Says hello at the place that the parent named.
-    pub(crate) fn send(
-        server: RawFd,
-        nonce: u128,
-        build: Build,
-        table: u64,
-    ) -> Result<Self, String> {
-        let connected = IpcSender::<Hello>::connect(format!("/proc/self/fd/{server}"));
-        // Closed first here and last by the parent: who is last has the system free it.
-        drop(crate::sys::take_inherited(server));
-        let hello = connected.map_err(|error| format!("connecting to its parent: {error}"))?;
-        let (control, receiver) = ipc::channel().map_err(|error| format!("a channel: {error}"))?;
-        let sent = hello.send(Hello { nonce, pid: std::process::id(), build, table, control });
-        sent.map_err(|error| format!("the hello: {error}"))?;
-        Ok(Greeting { control: receiver, hello })
+    /// Takes over the end that this process was started with.
+    pub(crate) fn new(inherited: RawFd) -> Result<Self, String> {
+        let inherited = crate::sys::take_inherited(inherited).ok_or("its channel is not open")?;
+        // ipc-channel takes no descriptor from anywhere else, so it makes a channel, and the end that
+        // was inherited takes the place of what that had.
+        let (sender, receiver) = ipc::channel().map_err(|error| format!("a channel: {error}"))?;
+        let socket = channel::socket_of_receiver(&receiver).ok_or("its channel has no number")?;
+        // SAFETY: this is the receiver's own socket, and nobody has received from it.
+        let before = unsafe { crate::sys::take_place(&inherited, socket) };
+        let before = before.map_err(|error| format!("its channel: {error}"))?;
+        Ok(Greeting { control: ControlReceiver { receiver, socket }, _rest: (sender, before) })
     }
 
     /// Waits for the first word.
     pub(crate) fn begin(self) -> Result<(Bootstrap, ControlReceiver), ChannelError> {
-        let first = channel::receive(&self.control);
-        drop(self.hello);
-        match first? {
-            Control::Begin(bootstrap) => {
-                let socket = channel::socket_of_receiver(&self.control);
-                Ok((*bootstrap, ControlReceiver { receiver: self.control, socket }))
-            }
+        match channel::receive(&self.control.receiver)? {
+            Control::Begin(bootstrap) => Ok((*bootstrap, self.control)),
             Control::Stop | Control::Frame(_) => Err(ChannelError::Gone),
         }
     }
@@ -248,7 +229,7 @@ const STOP: usize = 16 + 1;
 /// The child's end of the control channel.
 pub(crate) struct ControlReceiver {
     receiver: IpcReceiver<Control>,
-    socket: Option<RawFd>,
+    socket: RawFd,
 }
 
 impl ControlReceiver {
@@ -256,8 +237,12 @@ impl ControlReceiver {
     /// wish to stop. That can be told even if the function has closed the channel meanwhile.
     pub(crate) fn wait(&self) -> bool {
         // What is wrong here is wrong for whoever receives.
-        let peeked = self.socket.map(|socket| crate::sys::peek(socket, true));
-        matches!(peeked, Some(Ok(peeked)) if peeked.len == STOP)
+        matches!(crate::sys::peek(self.socket, true), Ok(peeked) if peeked.len == STOP)
+    }
+
+    /// Whether there is something to receive, as far as can be told.
+    pub(crate) fn has_more(&self) -> bool {
+        crate::sys::peek(self.socket, false).is_ok()
     }
 
     /// Waits for a word; an error is the end of the parent.

@@ -19,16 +19,24 @@ pub(crate) struct Variable {
     pub(crate) greeting: i32,
     /// What makes a hello that of the right child.
     pub(crate) nonce: u128,
-    /// The descriptor of the socket to say hello to.
-    pub(crate) server: i32,
+    /// The descriptor of its end of the control channel.
+    pub(crate) control: i32,
+    /// The descriptor of the pipe that its parent holds open for as long as it lives.
+    pub(crate) lifeline: i32,
+    /// Of the build and the table that it must have.
+    pub(crate) digest: u64,
 }
 
 impl Variable {
     /// As the variable's value.
     pub(crate) fn format(&self) -> String {
-        let Variable { parent, in_init, by_contents, depth, greeting, nonce, server } = self;
+        let Variable { parent, in_init, by_contents, depth, greeting, nonce, .. } = self;
+        let Variable { control, lifeline, digest, .. } = self;
         let (in_init, by_contents) = (u8::from(*in_init), u8::from(*by_contents));
-        format!("1:{parent}:{in_init}:{by_contents}:{depth}:{greeting}:{nonce:032x}:{server}")
+        format!(
+            "1:{parent}:{in_init}:{by_contents}:{depth}:{greeting}:{nonce:032x}:{control}:{lifeline}:\
+             {digest:x}"
+        )
     }
 
     /// From the variable's value; `None` if it is not one of ours.
@@ -42,7 +50,9 @@ impl Variable {
             depth: fields.next()?.parse().ok()?,
             greeting: fields.next()?.parse().ok()?,
             nonce: u128::from_str_radix(fields.next()?, 16).ok()?,
-            server: fields.next()?.parse().ok()?,
+            control: fields.next()?.parse().ok()?,
+            lifeline: fields.next()?.parse().ok()?,
+            digest: u64::from_str_radix(fields.next()?, 16).ok()?,
         })
     }
 }
@@ -65,15 +75,26 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(
             parent: u32,
-            in_init: bool,
-            by_contents: bool,
+            flags: (bool, bool),
             depth: u32,
             greeting: i32,
             nonce: u128,
-            server: i32,
+            control: i32,
+            lifeline: i32,
+            digest: u64,
         ) {
-            let said =
-                Variable { parent, in_init, by_contents, depth, greeting, nonce, server };
+            let (in_init, by_contents) = flags;
+            let said = Variable {
+                parent,
+                in_init,
+                by_contents,
+                depth,
+                greeting,
+                nonce,
+                control,
+                lifeline,
+                digest,
+            };
 
             prop_assert_eq!(Variable::parse(&said.format()), Some(said));
         }

@@ -10,8 +10,9 @@ use crate::sys;
 use crate::wire::{Bootstrap, ChannelError, Fault, Greeting, LaneReceiver, Tag};
 
 /// Works, and says with which code to leave.
-pub(super) fn work(greeting: Greeting) -> i32 {
-    let listener = control::prepare();
+///
+/// A worker that is not `watched` has to hear itself whether its parent lives.
+pub(super) fn work(greeting: Greeting, watched: bool) -> i32 {
     panic::install_hook();
     // A parent that never says the first word is gone, or has given this child up.
     let (bootstrap, control) = match greeting.begin() {
@@ -32,9 +33,10 @@ pub(super) fn work(greeting: Greeting) -> i32 {
     panic::report_to(reports);
     words::open(up, limit);
     become_worker(Worker { pid: std::process::id(), name, id, parent, tree });
-    // Without a thread that listens, the kernel alone watches over the parent.
-    if let Some(listener) = listener {
-        listener.hear(control);
+    control::take_over(control);
+    // Where memory is limited there may be none for the thread later.
+    if !watched || memory_limit.is_some() {
+        control::hear();
     }
     if let Some(bytes) = memory_limit
         && let Err(error) = sys::limit_memory(bytes)

@@ -1,4 +1,5 @@
-//! The worker's one runtime thread: it hears what the parent says and wants, and whether it lives.
+//! Hearing what the parent says and wants: on the worker's one runtime thread, which begins when
+//! something depends on it. Whether the parent lives is the kernel's to watch, until then and after.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -23,6 +24,7 @@ static STOP: StopFlag =
 /// This process's flag. Nobody ever raises it where there is no parent to ask.
 #[inline]
 pub(crate) fn stop_flag() -> &'static StopFlag {
+    hear();
     &STOP
 }
 
@@ -66,6 +68,7 @@ static AT_STOP: Mutex<Vec<Box<dyn Fn() + Send>>> = Mutex::new(Vec::new());
 
 /// Has something done when the parent asks this process to stop; at once if it has.
 pub(crate) fn at_stop(act: impl Fn() + Send + 'static) {
+    hear();
     let mut acts = AT_STOP.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if STOP.is_raised() {
         act();
@@ -79,52 +82,77 @@ fn stop() {
     acts.iter().for_each(|act| act());
 }
 
-/// What the thread hears from, once there is something.
-static HANDED: Mutex<Option<ControlReceiver>> = Mutex::new(None);
-
-static HANDED_OVER: Condvar = Condvar::new();
-
-/// Hands the control channel over to the thread.
-pub(super) struct Listener(());
-
-impl Listener {
-    pub(super) fn hear(self, control: ControlReceiver) {
-        *HANDED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(control);
-        HANDED_OVER.notify_one();
-    }
+/// Where the parent is heard.
+struct Ear {
+    control: ControlReceiver,
+    incoming: Incoming,
 }
 
-/// Starts the thread before there is anything to hear, while the parent reads the hello; it hears
-/// what is handed to it. Where the system has no thread left the worker lives without: the kernel
-/// still ends it with its parent.
-pub(super) fn prepare() -> Option<Listener> {
-    sys::run_bare(256 * 1024, listen).ok().map(|()| Listener(()))
+/// The ear, until the thread has it.
+static EAR: Mutex<Option<Ear>> = Mutex::new(None);
+
+/// Whether the thread has begun.
+static HEARS: AtomicBool = AtomicBool::new(false);
+
+fn ear() -> MutexGuard<'static, Option<Ear>> {
+    EAR.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Takes the control channel over. Nobody hears it before somebody [cares](hear): most processes are
+/// never told anything, and need no thread for that.
+pub(super) fn take_over(control: ControlReceiver) {
+    // The parent is trusted, and has its own limits.
+    *ear() = Some(Ear { control, incoming: Incoming::new(usize::MAX) });
+}
+
+/// Has the parent heard from now on; what it has said by now is heard when this returns.
+///
+/// Called before anything that depends on what the parent says. Where the system has no thread left
+/// the worker lives without, and the next call tries again.
+pub(crate) fn hear() {
+    // A copy made by `fork` would take what is meant for the original.
+    if HEARS.load(Ordering::Acquire) || !super::context::is_original() {
+        return;
+    }
+    // Not waiting: who has it hears already, or is what is called for something that was heard.
+    let Ok(mut waiting) = EAR.try_lock() else { return };
+    let Some(ear) = &mut *waiting else { return };
+    if HEARS.load(Ordering::Acquire) {
+        return;
+    }
+    while ear.control.has_more() {
+        if !ear.take(false) {
+            // The function has closed the channel: there is nothing to hear any more.
+            HEARS.store(true, Ordering::Release);
+            return;
+        }
+    }
+    if sys::run_bare(256 * 1024, listen).is_ok() {
+        HEARS.store(true, Ordering::Release);
+    }
 }
 
 fn listen() {
     sys::block_signals();
     sys::name_thread(c"procession-cont");
-    let mut handed = HANDED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let control = loop {
-        match handed.take() {
-            Some(control) => break control,
-            None => {
-                handed = HANDED_OVER.wait(handed).unwrap_or_else(|poisoned| poisoned.into_inner());
-            }
-        }
-    };
-    drop(handed);
-    // The parent is trusted, and has its own limits.
-    let mut incoming = Incoming::new(usize::MAX);
-    // Most processes are never told anything, and until then this thread needs no memory.
-    let asked = control.wait();
-    loop {
-        match control.receive() {
+    let Some(mut ear) = ear().take() else { return };
+    // Until it is told anything, this thread needs no memory.
+    let asked = ear.control.wait();
+    while ear.take(asked) {}
+    // Its number may be the function's by now.
+    std::mem::forget(ear);
+}
+
+impl Ear {
+    /// Takes what the parent says next, and waits for it; whether there can be more. `asked` says that
+    /// it is the wish to stop, should that not be there to be taken any more.
+    fn take(&mut self, asked: bool) -> bool {
+        match self.control.receive() {
             Ok(Control::Stop) => stop(),
-            Ok(Control::Frame(frame)) => match incoming.add(&frame) {
+            Ok(Control::Frame(frame)) => match self.incoming.add(&frame) {
                 Ok(word) => word.into_iter().for_each(words::take),
                 // There was no memory for it; the next word begins anew.
-                Err(_) => incoming = Incoming::new(usize::MAX),
+                Err(_) => self.incoming = Incoming::new(usize::MAX),
             },
             Ok(Control::Begin(_)) => {}
             // The function has closed this channel; the kernel still watches.
@@ -132,12 +160,11 @@ fn listen() {
                 if asked && !STOP.is_raised() {
                     stop();
                 }
-                // Its number may be the function's by now.
-                std::mem::forget(control);
-                return;
+                return false;
             }
             // A child outlives nobody: without its parent there is no one to work for.
             Err(_) => sys::die_at_once(),
         }
+        true
     }
 }

@@ -17,7 +17,7 @@ mod takeover;
 mod words;
 
 pub(crate) use context::worker;
-pub(crate) use control::{StopFlag, at_stop, stop_flag};
+pub(crate) use control::{StopFlag, at_stop, hear, stop_flag};
 pub(crate) use desk::{Tray, answer, longest, open_ring, take_belt, take_lane, take_serves};
 pub(crate) use panic::{describe_payload, take_report};
 pub use takeover::init;

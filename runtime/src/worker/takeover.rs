@@ -1,6 +1,6 @@
 //! How a copy of the program becomes a worker.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::panic::catch_unwind;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use super::body;
 use crate::registry;
 use crate::sys::{self, BeforeMain};
-use crate::wire::{Greeting, VARIABLE, Variable};
+use crate::wire::{Greeting, Hello, VARIABLE, Variable, digest_of};
 
 sys::before_main!(constructor => before_main);
 
@@ -128,28 +128,46 @@ fn take_over(call: &Variable) -> ! {
     IN_INIT.store(call.in_init, Ordering::Relaxed);
     let worked = catch_unwind(|| {
         sys::ignore_broken_pipes();
-        body::work(greet(call))
+        let watched = hold_on(call);
+        body::work(greet(call), watched)
     });
     // Whoever panicked has been reported by the hook, or has printed.
     std::process::exit(worked.unwrap_or(101))
 }
 
-/// Says hello, and through the greeting that it has.
+/// Has the kernel end this process with its parent, even after a change of credentials; whether it
+/// will.
+fn hold_on(call: &Variable) -> bool {
+    let Some(lifeline) = sys::take_inherited(call.lifeline) else { sys::die_at_once() };
+    let held = sys::die_with_pipe(&lifeline);
+    // It is never let go.
+    std::mem::forget(lifeline);
+    match held {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => sys::die_at_once(),
+        held => held.is_ok(),
+    }
+}
+
+/// Takes its end of the control channel, and says hello. Another build than its parent's goes no
+/// further: nothing that the parent says is meant for it.
 fn greet(call: &Variable) -> Greeting {
     let Some(mut greeting) = sys::take_inherited(call.greeting) else { sys::die_at_once() };
     let build = if call.by_contents { sys::build_of(sys::own_program()) } else { sys::own_build() };
-    let hello = build
+    let met = build
         .map_err(|error| format!("reading its own program: {error}"))
-        .and_then(|own| Greeting::send(call.server, call.nonce, own, registry::digest()));
-    // A parent that has gone reads nothing; the control channel will say so.
-    match hello {
-        Ok(hello) => {
-            let _ = greeting.write_all(b"H");
-            hello
+        .and_then(|build| Ok((Greeting::new(call.control)?, build)));
+    let said = match met {
+        Ok((met, build)) => {
+            let table = registry::digest();
+            let hello = Hello { nonce: call.nonce, pid: std::process::id(), build, table };
+            // A parent that has gone reads nothing; the control channel will say so.
+            let _ = greeting.write_all(&[b"H", hello.write().as_slice()].concat());
+            (digest_of(&build, table) == call.digest).then_some(met)
         }
         Err(text) => {
             let _ = greeting.write_all(format!("E{text}").as_bytes());
-            sys::exit_now(1)
+            None
         }
-    }
+    };
+    said.unwrap_or_else(|| sys::exit_now(1))
 }

@@ -157,10 +157,12 @@ pub(crate) fn up_rubbish(bytes: &[u8]) {
 
 /// Hears what the parent says to this process alone. What it said before waits for this.
 pub(crate) fn hear_local(handler: fn(Vec<u8>)) {
+    super::control::hear();
     LOCAL.open(handler);
 }
 
-/// Hears what comes from the parent for this process or one below. What came before waits.
+/// Has what comes from the parent for this process or one below be handed over. What came before
+/// waits.
 pub(crate) fn hear_packets(handler: fn(Packet)) {
     PACKETS.open(handler);
 }

@@ -73,6 +73,22 @@ fn a_process_that_is_asked_politely_returns_its_value() {
     }
 }
 
+#[process]
+fn looks_late() -> bool {
+    std::thread::sleep(Duration::from_millis(200));
+    procession::stopping().is_set()
+}
+
+/// Nothing in the process hears the parent before it asks.
+#[test]
+fn a_process_that_looks_long_after_it_was_asked_to_stop_finds_that_at_the_first_look() {
+    for over in BOTH {
+        let child = over.builder::<looks_late>().spawn(()).unwrap();
+        assert_eq!(child.stop(LIMIT).unwrap(), ExitReason::Finished);
+        assert!(value_of(child).unwrap(), "{over:?}");
+    }
+}
+
 #[test]
 fn a_process_that_is_deaf_to_everything_is_stopped_by_force() {
     let child = deaf();

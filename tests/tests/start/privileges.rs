@@ -1,7 +1,7 @@
 //! A program that has given up its privileges starts processes like any other.
 
 use procession::process;
-use procession_tests::{LIMIT, Place, Running, alone, as_program, eventually, is_gone};
+use procession_tests::{LIMIT, Place, Running, again, alone, as_program, eventually, is_gone};
 
 #[process]
 fn user() -> u32 {
@@ -41,11 +41,16 @@ fn a_program_that_may_not_be_dumped_starts_processes() {
 
 /// The kernel forgets who is to die with whom when credentials change.
 #[process]
-fn drop_root_and_wait(user: u32) {
+fn drop_root_and_wait(user: u32, hears: bool) {
     // SAFETY: the call touches no memory.
     assert_eq!(unsafe { libc::setuid(user) }, 0);
     println!("dropped");
-    procession::stopping().wait();
+    if hears {
+        procession::stopping().wait();
+    }
+    loop {
+        std::thread::park();
+    }
 }
 
 #[test]
@@ -55,19 +60,26 @@ fn a_worker_that_drops_root_dies_with_its_parent_all_the_same() {
         eprintln!("not tested: only root can drop root");
         return;
     }
-    let mut program = as_program(|| {
-        let child = drop_root_and_wait::spawn(65_534).unwrap();
+    let program = as_program(|| {
+        let hears = std::env::var_os("HEARS").is_some();
+        let child = drop_root_and_wait::spawn(65_534, hears).unwrap();
         println!("child={}", child.pid());
         child.wait();
     });
-    let place = Place::new();
-    program.env("TMPDIR", place.path());
-    let mut program = Running::start(program);
-    let worker = program.hear("child=").parse().unwrap();
-    program.hear("dropped");
+    for hears in [false, true] {
+        let place = Place::new();
+        let mut program = again(&program);
+        program.env("TMPDIR", place.path());
+        if hears {
+            program.env("HEARS", "1");
+        }
+        let mut program = Running::start(program);
+        let worker = program.hear("child=").parse().unwrap();
+        program.hear("dropped");
 
-    program.signal(libc::SIGKILL);
-    program.end();
+        program.signal(libc::SIGKILL);
+        program.end();
 
-    eventually(LIMIT, || is_gone(worker));
+        eventually(LIMIT, || is_gone(worker));
+    }
 }
