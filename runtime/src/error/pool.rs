@@ -47,8 +47,9 @@ pub enum PoolError {
         text: String,
     },
 
-    /// A callback of the pool waits for the pool, and so for itself.
-    #[error("a callback of the pool cannot wait for the pool, which waits for it")]
+    /// A callback of the pool waits for the pool, and so for itself; or the input or the progress hook of
+    /// one of its maps does.
+    #[error("a callback, input or hook of the pool cannot wait for the pool, which waits for it")]
     InCallback,
 
     /// The program was forked, and this is the copy: the workers belong to the original.

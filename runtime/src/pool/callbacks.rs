@@ -1,11 +1,12 @@
 //! A thread of its own for callbacks, so that a slow one holds nobody up but others like it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::call::{Callback, Delivery, lock};
+use super::shared::Shared;
 
 /// The thread that calls back, once there is something to call.
 #[derive(Default)]
@@ -20,6 +21,33 @@ struct Pending(Mutex<usize>, Condvar);
 
 thread_local! {
     static HERE: Cell<bool> = const { Cell::new(false) };
+    static MAPS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A map that goes on in this thread: its input and its hook are the caller's code.
+pub(super) struct Mapping(usize);
+
+impl Mapping {
+    pub(super) fn of(pool: &Shared) -> Self {
+        let pool = std::ptr::from_ref(pool) as usize;
+        MAPS.with_borrow_mut(|maps| maps.push(pool));
+        Mapping(pool)
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        MAPS.with_borrow_mut(|maps| {
+            if let Some(last) = maps.iter().rposition(|&pool| pool == self.0) {
+                maps.remove(last);
+            }
+        });
+    }
+}
+
+/// Whether a map of this pool goes on in this thread.
+pub(super) fn is_mapping(pool: &Shared) -> bool {
+    MAPS.with_borrow(|maps| maps.contains(&(std::ptr::from_ref(pool) as usize)))
 }
 
 /// Whether this thread is calling back.

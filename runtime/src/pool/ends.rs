@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Pool;
-use super::callbacks::is_callback;
+use super::callbacks::{is_callback, is_mapping};
 use super::engine::Engine;
 use super::state::Phase;
 use crate::error::PoolError;
@@ -49,8 +49,8 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// If this process is a fork of the one that made the pool, or this is a callback, which would wait
-    /// for itself.
+    /// If this process is a fork of the one that made the pool. And where it would wait for itself: in a
+    /// callback, and in the input or the progress hook of a map of this pool.
     ///
     /// # Examples
     ///
@@ -74,7 +74,7 @@ impl Pool {
         if process::is_fork() {
             return Err(PoolError::Forked);
         }
-        if is_callback() {
+        if is_callback() || is_mapping(shared) {
             return Err(PoolError::InCallback);
         }
         shared.wait(None, |state, _| state.is_finished().then_some(()));

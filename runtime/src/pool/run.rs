@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::call::{self, Block, Call, Delivery, Sink, lock};
+use super::callbacks::Mapping;
 use super::engine::Engine;
 use super::pack::{BYTES, Pack};
 use super::progress::{Meter, Progress};
@@ -36,7 +37,7 @@ pub(super) struct Run<'p, P: Process, I> {
     panic: Option<Box<dyn Any + Send>>,
     order: Order,
     /// The pool counts it among its maps.
-    counted: bool,
+    counted: Option<Mapping>,
     /// An error is wanted as soon as it comes.
     fail_fast: bool,
     pulled: u64,
@@ -95,15 +96,17 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
         hook: Option<Hook<'p>>,
     ) -> Self {
         let call = Arc::new(Call::new::<P>(terms, Sink::Many(VecDeque::new().into())));
-        let (mut window, mut chunk, mut counted, mut refused) = (0, 1, false, false);
+        let (mut window, mut chunk, mut counted, mut refused) = (0, 1, None, false);
         if let Engine::Workers(shared) = engine {
             // In a fork, another thread's lock is never given back.
             let begun = !process::is_fork()
                 && shared.look(|state, _| {
                     (window, chunk) = (state.desk.window(&call), state.desk.chunk(&call));
                     let open = state.phase == Phase::Open;
-                    counted = open && order == Order::Map;
-                    state.maps += u64::from(counted);
+                    if open && order == Order::Map {
+                        state.maps += 1;
+                        counted = Some(Mapping::of(shared));
+                    }
                     open
                 });
             refused = !begun;
@@ -467,11 +470,11 @@ impl<P: Process, I> Drop for Run<'_, P, I> {
         let Engine::Workers(shared) = self.engine else { return };
         self.call.over.store(true, Ordering::Relaxed);
         let all = self.pulled == self.call.resolved();
-        if (all && !self.counted) || process::is_fork() {
+        if (all && self.counted.is_none()) || process::is_fork() {
             return;
         }
         shared.with(|state, _| {
-            if self.counted {
+            if self.counted.is_some() {
                 state.maps -= 1;
                 // Who joins waits for this.
                 state.desk.delivered = true;

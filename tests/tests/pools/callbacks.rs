@@ -134,6 +134,31 @@ fn a_pool_cannot_be_joined_in_its_callback_and_says_so() {
     }
 }
 
+/// It waited for itself.
+#[test]
+fn a_pool_cannot_be_joined_by_the_input_or_the_hook_of_its_own_map_and_says_so() {
+    for over in BOTH {
+        let pool = Arc::new(pool(over, 1));
+        let its = Arc::clone(&pool);
+
+        let (squares, by_input, by_hook) = within(LIMIT, move || {
+            let (mut by_input, mut by_hook) = (None, None);
+            let items = (0..3).inspect(|_| by_input = Some(its.join()));
+            let tasks = its.tasks::<square>().on_progress(|_| by_hook = Some(its.join()));
+            let squares = tasks.map(items).unwrap();
+            (squares, by_input.unwrap(), by_hook.unwrap())
+        });
+
+        // Joining closes it first, which maps that have begun do not mind.
+        assert_eq!(squares, [0, 1, 4]);
+        for joined in [by_input, by_hook] {
+            assert!(matches!(joined, Err(PoolError::InCallback)), "{over:?}: {joined:?}");
+        }
+        // Nobody maps any more.
+        within(LIMIT, move || pool.join().unwrap());
+    }
+}
+
 #[test]
 fn a_callback_may_abort_or_drop_its_pool() {
     for over in BOTH {
