@@ -49,12 +49,25 @@ pub struct Crossing<T: 'static> {
 
 /// How arguments cross; compiles only where they can.
 pub const fn argument<T: Argument>() -> Crossing<T> {
-    Crossing { encode: |value, row| row.section(value), decode: |row| row.section() }
+    Crossing { encode: encode::<T>, decode: decode::<T> }
 }
 
 /// How results cross; compiles only where they can.
 pub const fn returned<T: Returned>() -> Crossing<T> {
-    Crossing { encode: |value, row| row.section(value), decode: |row| row.section() }
+    Crossing { encode: encode::<T>, decode: decode::<T> }
+}
+
+#[inline(always)]
+fn encode<'a, T: Serialize + 'static>(
+    value: &'a T,
+    row: &mut Encoder<'a>,
+) -> Result<(), EncodeError> {
+    row.section(value)
+}
+
+#[inline(always)]
+fn decode<T: DeserializeOwned + 'static>(row: &mut Decoder<'_>) -> Result<T, DecodeError> {
+    row.section()
 }
 
 pub mod door {

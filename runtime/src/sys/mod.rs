@@ -3,6 +3,7 @@
 //! Linux is built and tested. What another system would have to answer is the set of functions
 //! that this module re-exports.
 
+mod barrier;
 mod descriptors;
 mod entry;
 mod exe;
@@ -16,6 +17,7 @@ mod signal;
 mod thread;
 mod wait;
 
+pub(crate) use barrier::{fence_elsewhere, has_fences_elsewhere, pass_fences};
 pub(crate) use descriptors::{
     Room, close_on_exec_from, descriptor_limit, fill_std_for_good, inheritable, is_closed,
     is_descriptor_limit, is_pipe, make_room, pipe, take_inherited, take_place,

@@ -18,6 +18,7 @@ use super::lane::{Fault, LaneReceiver, LaneSender, OwnedBody, SPILLED, Tag, Unle
 use super::region::Region;
 use super::ring::{CONTROL, Consumer, Feeder, Shared, Violation, footprint};
 use super::workbench::BeltEnds;
+use crate::sys;
 
 pub(super) const PAGE: usize = 4096;
 pub(super) const TASKS: Range<usize> = PAGE..PAGE + (256 << 10);
@@ -41,7 +42,7 @@ pub(crate) struct BeltRegion(Arc<Region>);
 
 impl BeltRegion {
     pub(crate) fn new() -> Result<Self, Fault> {
-        let room = crate::sys::make_room(4).ok_or(Fault::NoRoom)?;
+        let room = sys::make_room(4).ok_or(Fault::NoRoom)?;
         let region = Region::zeroed(RESULTS.end, &room).map_err(|_| Fault::NoRoom)?;
         region.give_back();
         Ok(BeltRegion(Arc::new(region)))
@@ -56,13 +57,14 @@ impl BeltRegion {
     /// What is sent to the worker, at once: the copies are not close-on-exec.
     pub(crate) fn ends(&self, gong: &Gong) -> Result<BeltEnds, Fault> {
         let memory = self.0.copy().map_err(|_| Fault::NoRoom)?;
-        Ok(BeltEnds { memory, gong: gong.copy()? })
+        Ok(BeltEnds { memory, gong: gong.copy()?, fenced: sys::has_fences_elsewhere() })
     }
 
     /// The pool's end, and the lanes of the worker's process.
     pub(crate) fn belt(&self, lanes: LanePair) -> Belt {
         let (tasks, results) = rings(&self.0);
-        let (tasks, results) = (Feeder::new(tasks), Consumer::new(results));
+        let (tasks, results) =
+            (Feeder::new(tasks, sys::has_fences_elsewhere()), Consumer::new(results));
         Belt { tasks, results, lanes, collected: 0, short: false, fault: None }
     }
 }

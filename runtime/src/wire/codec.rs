@@ -106,7 +106,7 @@ impl<'a> Encoder<'a> {
 
     /// Whether there is no memory to be given back.
     #[inline]
-    pub(super) fn owns_nothing(&self) -> bool {
+    pub(crate) fn owns_nothing(&self) -> bool {
         self.written.0.capacity() == 0 && self.borrowed.capacity() == 0
     }
 

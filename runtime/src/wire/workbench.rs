@@ -18,6 +18,8 @@ use crate::sys;
 pub(crate) struct BeltEnds {
     pub(super) memory: IpcSharedMemory,
     pub(super) gong: GongEnd,
+    /// The pool's fences are for its workers as well.
+    pub(super) fenced: bool,
 }
 
 /// Both ends of a worker.
@@ -47,7 +49,8 @@ impl BeltEnds {
         region.read_only(TASKS);
         let (tasks, results) = rings(&Arc::new(region));
         let closer = tasks.clone();
-        let tasks = Tasks { claimer: Claimer::new(tasks), from, taken: 0 };
+        let claimer = Claimer::new(tasks, self.fenced && sys::pass_fences());
+        let tasks = Tasks { claimer, from, taken: 0 };
         let bell = results.clone();
         let (producer, gong) = (Producer::new(results), self.gong.open()?);
         let results = Results { producer, bell, gong, to, given: 0, scratch: Vec::new() };
@@ -137,12 +140,8 @@ impl Results {
     }
 
     #[inline(always)]
-    pub(crate) fn put_back(&mut self, mut row: Encoder<'_>) {
+    pub(crate) fn put_back(&mut self, row: &mut Encoder<'_>) {
         self.scratch = row.take_scratch();
-        if row.owns_nothing() {
-            // To look for that once more takes longer than the rest of this.
-            std::mem::forget(row);
-        }
     }
 
     /// Publishes a result. The pool hears of it by [`tell`](Results::tell), or if there is no room

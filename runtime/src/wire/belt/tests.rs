@@ -188,7 +188,7 @@ fn say(results: &mut Producer, tag: u32) {
 #[test]
 fn more_results_than_tasks_were_taken_are_rubbish() {
     let (mut belt, mut results, tasks) = lied_to();
-    let mut claimer = Claimer::new(tasks);
+    let mut claimer = Claimer::new(tasks, true);
     claimer.claim(0).unwrap().unwrap();
     say(&mut results, Tag::Value as u32);
     let mut into = Vec::new();
@@ -206,7 +206,7 @@ fn more_results_than_tasks_were_taken_are_rubbish() {
 fn what_makes_sense_before_rubbish_is_kept() {
     for rubbish in [0, 6, Tag::Task as u32, Tag::Ask as u32, WILD, SPILLED | Tag::Value as u32] {
         let (mut belt, mut results, tasks) = lied_to();
-        let mut claimer = Claimer::new(tasks);
+        let mut claimer = Claimer::new(tasks, true);
         claimer.claim(0).unwrap().unwrap();
         say(&mut results, Tag::Value as u32);
         say(&mut results, rubbish);

@@ -31,7 +31,7 @@ pub(super) fn number<T: 'static>(bytes: &[u8]) -> Option<Result<T, DecodeError>>
         ($($number:ty)*) => {
             $(if let Some(slot) = slot.downcast_mut::<Option<$number>>() {
                 let Ok(bytes) = bytes.try_into() else {
-                    return Some(Err(DecodeError::of::<T>(format!("it has {} bytes", bytes.len()))));
+                    return Some(Err(wrong_length::<T>(bytes.len())));
                 };
                 *slot = Some(<$number>::from_le_bytes(bytes));
                 return value.map(Ok);
@@ -40,6 +40,12 @@ pub(super) fn number<T: 'static>(bytes: &[u8]) -> Option<Result<T, DecodeError>>
     }
     numbers!(u64 i64 u32 i32 usize isize f64 f32 u16 i16 u8 i8);
     None
+}
+
+#[cold]
+#[inline(never)]
+fn wrong_length<T>(len: usize) -> DecodeError {
+    DecodeError::of::<T>(format!("it has {len} bytes"))
 }
 
 /// Whether values of a type are nothing but bytes.

@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 #[cfg(not(loom))]
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 #[cfg(loom)]
-use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
+use super::cut::{Cut, fence_of_reader};
 use super::{HEADER, Shared, Violation, footprint};
 use crate::wire::patience::Patience;
 
@@ -20,9 +21,14 @@ pub(crate) struct Claimer {
     block: Vec<u8>,
     at: usize,
     position: u64,
-    /// How many frames were taken by either side, and how many of them are still to be passed over.
+    /// The number of the last frame that was taken by either side, and how many there still are up to
+    /// that one, to be passed over.
     taken: u64,
     skipped: u64,
+    /// What the writer had taken back when this side last looked.
+    cut: Cut,
+    /// The writer's fences are for this side as well.
+    cheap: bool,
     /// Up to where the writer was told that space is free.
     released: u64,
     patience: Patience,
@@ -51,11 +57,13 @@ const BLOCK: u64 = 8 << 10;
 const BLOCK: u64 = 32;
 
 impl Claimer {
-    pub(crate) fn new(shared: Shared) -> Self {
+    /// Of a ring whose writer's fences are [`cheap`](super::cut) for this side, or not.
+    pub(crate) fn new(shared: Shared, cheap: bool) -> Self {
         let block = Vec::new();
         let (at, position, taken, skipped, released) = (0, 0, 0, 0, 0);
         let patience = Patience::new();
-        Claimer { shared, block, at, position, taken, skipped, released, patience }
+        let cut = Cut::default();
+        Claimer { shared, block, at, position, taken, skipped, cut, cheap, released, patience }
     }
 
     /// Takes the next frame, if there is one that the writer does not take back first. The time is
@@ -101,17 +109,59 @@ impl Claimer {
     /// Takes the next frame unless the writer has taken it back.
     #[inline]
     fn is_mine(&mut self, now: u64) -> Result<bool, Violation> {
-        let read = &self.shared.control().read.0;
+        let control = self.shared.control();
+        let read = &control.read.0;
         // First: whoever sees that it is taken does not see an older time.
         read.began.store(now, Relaxed);
-        match read.taken.compare_exchange(self.taken, self.taken + 1, AcqRel, Acquire) {
-            Ok(_) => self.taken += 1,
-            Err(taken) => {
-                self.skipped = taken.checked_sub(self.taken).ok_or(Violation)?;
-                self.taken = taken;
+        let next = self.taken + 1;
+        read.taken.store(next, Release);
+        fence_of_reader(self.cheap);
+        if control.cut.load(Acquire) != self.cut.word() {
+            return self.settle(next);
+        }
+        self.taken = next;
+        Ok(true)
+    }
+
+    /// The writer has taken frames back meanwhile, or is about to: whether this one is still here.
+    #[cold]
+    fn settle(&mut self, next: u64) -> Result<bool, Violation> {
+        let Some(cut) = self.decided() else { return Ok(false) };
+        self.cut = cut;
+        if next > cut.to() {
+            self.taken = next;
+            return Ok(true);
+        }
+        // The writer saw the last one that was taken, or that which is.
+        let is_mine = next == cut.from();
+        if next < cut.from() {
+            return Err(Violation);
+        }
+        self.taken = cut.to();
+        self.skipped = cut.to() + 1 - next - u64::from(is_mine);
+        Ok(is_mine)
+    }
+
+    /// Waits until the writer has decided. It does so in a moment; none if it is not wanted any more.
+    fn decided(&self) -> Option<Cut> {
+        let control = self.shared.control();
+        let look = || Cut::of_word(control.cut.load(Acquire));
+        loop {
+            let cut = look();
+            if !cut.is_held() {
+                return Some(cut);
+            }
+            if self.shared.is_closed() {
+                return None;
+            }
+            let bell = &control.reader.0;
+            bell.arm();
+            if look().is_held() && !self.shared.is_closed() {
+                bell.sleep(None);
+            } else {
+                bell.disarm();
             }
         }
-        Ok(self.skipped == 0)
     }
 
     /// Goes on behind the next frame: where its body is.

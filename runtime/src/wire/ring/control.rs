@@ -35,6 +35,8 @@ pub(crate) struct Control {
     /// Where the producer sleeps, and how much room would wake it.
     pub(super) writer: Line<Bell>,
     pub(super) need: AtomicU64,
+    /// Where frames can be taken back: which ones were. Stored by the producer.
+    pub(super) cut: AtomicU64,
     /// Whether nothing will follow what is there.
     pub(super) closing: AtomicU32,
 }
@@ -45,7 +47,7 @@ pub(super) struct Progress {
     /// Up to where the space is free again.
     pub(super) done: AtomicU64,
     /// Up to where frames were taken. What lies between the two is being handled. Where frames can be
-    /// taken back: how many were taken, by either side.
+    /// taken back: the number of the last one that was.
     pub(super) taken: AtomicU64,
     /// When the last frame was taken, in nanoseconds of the system's monotonic clock, where the
     /// consumer was asked to note it.
@@ -175,6 +177,7 @@ impl Shared {
                 reader: bell(),
                 writer: bell(),
                 need: AtomicU64::new(0),
+                cut: AtomicU64::new(0),
                 closing: AtomicU32::new(0),
             }),
             data: Data::model(capacity),

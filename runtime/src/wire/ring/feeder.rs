@@ -1,15 +1,16 @@
 //! The side that writes tasks, and may take back those that were not taken.
 //!
-//! In such a ring `taken` counts frames, and both sides move it by compare and exchange alone: the
-//! reader over the next frame, the writer over all that is left. So each frame is exactly one side's,
-//! whoever is killed in between.
+//! In such a ring frames have numbers. The reader says which one it takes, and then looks whether that
+//! was taken back; the writer has it wait in that case, and decides by what it says. So each frame is
+//! exactly one side's, whoever is killed in between.
 
 #[cfg(not(loom))]
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 #[cfg(loom)]
-use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
+use super::cut::{Cut, fence_of_writer};
 use super::{Shared, Violation};
 
 /// Writes frames that a [`Claimer`](super::Claimer) takes.
@@ -20,19 +21,25 @@ pub(crate) struct Feeder {
     published: u64,
     /// Up to where the reader was known to be done.
     done: u64,
-    /// How many frames were written, how many of them the reader was told of, how many were known to
-    /// be taken by either side, and how many of those by this one.
+    /// How many frames were written, how many of them the reader was told of, the last that it said
+    /// it takes, and how many were taken back.
     noted: u64,
     shown: u64,
     taken: u64,
     recalled: u64,
+    /// What was taken back last.
+    cut: Cut,
+    /// The reader has no fences of its own.
+    for_reader: bool,
 }
 
 impl Feeder {
-    pub(crate) fn new(shared: Shared) -> Self {
+    /// Of a ring whose reader's fences may be [cheap](super::cut).
+    pub(crate) fn new(shared: Shared, for_reader: bool) -> Self {
         let (written, published, done) = (0, 0, 0);
         let (noted, shown, taken, recalled) = (0, 0, 0, 0);
-        Feeder { shared, written, published, done, noted, shown, taken, recalled }
+        let cut = Cut::default();
+        Feeder { shared, written, published, done, noted, shown, taken, recalled, cut, for_reader }
     }
 
     pub(crate) fn capacity(&self) -> u64 {
@@ -100,12 +107,18 @@ impl Feeder {
 
     /// How many frames the reader has taken.
     pub(crate) fn taken(&mut self) -> Result<u64, Violation> {
-        let taken = self.shared.control().read.0.taken.load(Acquire);
-        self.note_taken(taken)?;
-        Ok(self.taken - self.recalled)
+        self.look()?;
+        let (from, to) = (self.cut.from(), self.cut.to());
+        Ok(if self.taken > to {
+            self.taken - self.recalled
+        } else {
+            // What it says that it takes it does not get.
+            self.taken.min(from) - (self.recalled - (to - from))
+        })
     }
 
-    fn note_taken(&mut self, taken: u64) -> Result<(), Violation> {
+    fn look(&mut self) -> Result<(), Violation> {
+        let taken = self.shared.control().read.0.taken.load(Acquire);
         if taken < self.taken || taken > self.shown {
             return Err(Violation);
         }
@@ -115,18 +128,27 @@ impl Feeder {
 
     /// Takes back what was not taken: how many frames, the last ones that were written.
     pub(crate) fn recall(&mut self) -> Result<u64, Violation> {
-        loop {
-            let word = &self.shared.control().read.0.taken;
-            match word.compare_exchange(self.taken, self.shown, AcqRel, Acquire) {
-                Ok(_) => break,
-                // It has taken more meanwhile.
-                Err(taken) if taken > self.taken => self.note_taken(taken)?,
-                Err(_) => return Err(Violation),
-            }
+        let shared = self.shared.clone();
+        let control = shared.control();
+        control.cut.store(self.cut.held().word(), Release);
+        let fenced = fence_of_writer(self.for_reader);
+        // The reader has said what it has taken, and for the next one it waits.
+        let recalled = if fenced { self.decide() } else { Ok(0) };
+        control.cut.store(self.cut.word(), Release);
+        if control.reader.0.is_armed() {
+            control.reader.0.toll();
         }
-        let recalled = self.shown - self.taken;
+        recalled
+    }
+
+    fn decide(&mut self) -> Result<u64, Violation> {
+        self.look()?;
+        let before = self.cut.to();
+        // Where it has not come past those that were taken back before, they are some more.
+        let from = if self.taken > before { self.taken } else { self.cut.from() };
+        self.cut = Cut::between(from, self.shown)?;
+        let recalled = self.shown - self.taken.max(before);
         self.recalled += recalled;
-        self.taken = self.shown;
         Ok(recalled)
     }
 

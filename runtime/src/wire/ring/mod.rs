@@ -22,6 +22,7 @@ mod claimer;
 mod consumer;
 mod control;
 mod count;
+mod cut;
 mod data;
 mod feeder;
 #[cfg(all(test, loom))]

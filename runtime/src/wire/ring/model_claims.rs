@@ -51,9 +51,9 @@ fn take(tasks: &mut Claimer, most: usize) -> Vec<u8> {
 fn each_task_is_taken_or_recalled_and_a_worker_that_lost_goes_on_behind() {
     check(|| {
         let shared = Shared::model(CAPACITY);
-        let mut tasks = Feeder::new(shared.clone());
+        let mut tasks = Feeder::new(shared.clone(), true);
         assert!(put(&mut tasks, 1..=2));
-        let mut claimer = Claimer::new(shared);
+        let mut claimer = Claimer::new(shared, true);
         let worker = thread::spawn(move || take(&mut claimer, usize::MAX));
 
         let recalled = tasks.recall().unwrap();
@@ -74,8 +74,8 @@ fn each_task_is_taken_or_recalled_and_a_worker_that_lost_goes_on_behind() {
 fn a_recall_and_new_tasks_go_round_the_ring() {
     check(|| {
         let shared = Shared::model(32);
-        let mut tasks = Feeder::new(shared.clone());
-        let mut claimer = Claimer::new(shared);
+        let mut tasks = Feeder::new(shared.clone(), true);
+        let mut claimer = Claimer::new(shared, true);
         let worker = thread::spawn(move || take(&mut claimer, usize::MAX));
 
         let (mut sent, mut back) = (0_u64, 0_u64);
@@ -99,9 +99,9 @@ fn a_worker_killed_at_any_point_leaves_each_task_taken_or_not() {
     for most in 0..=2 {
         check(move || {
             let shared = Shared::model(CAPACITY);
-            let mut tasks = Feeder::new(shared.clone());
+            let mut tasks = Feeder::new(shared.clone(), true);
             assert!(put(&mut tasks, 1..=2));
-            let mut claimer = Claimer::new(shared);
+            let mut claimer = Claimer::new(shared, true);
             // It is killed after so many, wherever in between the pool is.
             let worker = thread::spawn(move || {
                 (0..most).map_while(|_| claimer.claim(0).unwrap()).count() as u64
@@ -121,8 +121,8 @@ fn a_worker_killed_at_any_point_leaves_each_task_taken_or_not() {
 fn a_worker_asleep_hears_of_tasks_and_of_the_end() {
     check(|| {
         let shared = Shared::model(CAPACITY);
-        let mut tasks = Feeder::new(shared.clone());
-        let mut claimer = Claimer::new(shared);
+        let mut tasks = Feeder::new(shared.clone(), true);
+        let mut claimer = Claimer::new(shared, true);
         let worker = thread::spawn(move || take(&mut claimer, usize::MAX));
 
         assert!(put(&mut tasks, 1..=1));
