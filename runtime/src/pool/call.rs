@@ -101,6 +101,11 @@ impl Call {
         self.over.load(Ordering::Relaxed)
     }
 
+    /// Whether one of its tasks may be tried again.
+    pub(super) fn may_retry(&self) -> bool {
+        self.terms.retry.retries > 0
+    }
+
     /// Whether it is a task that was cancelled.
     pub(super) fn is_cancelled(&self) -> bool {
         self.is_over() && matches!(self.sink, Sink::One(_))

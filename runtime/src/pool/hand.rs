@@ -33,6 +33,8 @@ pub(super) struct Hand {
     told: Option<u64>,
     /// There was no room for its results, which are looked at again then; nanoseconds.
     pub(super) retry_at: Option<u64>,
+    /// It sends what makes no sense, and was killed for that: nothing is heard of it but its end.
+    pub(super) mad: bool,
     /// It was killed because of a task, and why.
     pub(super) killed: Option<Killed>,
     /// It counts among those that are up.
@@ -75,6 +77,7 @@ impl Hand {
             leaving: false,
             told: None,
             retry_at: None,
+            mad: false,
             killed: None,
             up: true,
             worked: false,

@@ -319,7 +319,7 @@ impl Pool {
             Engine::Inline(inline) => (inline.totals(), 0, 0),
             // There is nothing of it here, and its locks may be anybody's.
             Engine::Workers(_) if process::is_fork() => return Progress::default(),
-            Engine::Workers(shared) => shared.look(|state, _| {
+            Engine::Workers(shared) => shared.heard(|state, _| {
                 let running = state.running(None);
                 (state.desk.totals, running, state.desk.outstanding.saturating_sub(running))
             }),
@@ -351,7 +351,7 @@ impl Pool {
         let workers = match &self.engine {
             Engine::Inline(_) => Vec::new(),
             Engine::Workers(_) if process::is_fork() => Vec::new(),
-            Engine::Workers(shared) => shared.look(|state, now| state.dump(&self.name, now)),
+            Engine::Workers(shared) => shared.heard(|state, now| state.dump(&self.name, now)),
         };
         PoolDump::new(&self.name, self.progress(), workers)
     }

@@ -8,11 +8,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::call::{News, lock};
+use super::call::{News, Sink, lock};
 use super::callbacks::Callbacks;
+use super::chunk::Chunk;
 use super::hand::Hand;
 use super::keeper::Spec;
-use super::state::{End, State};
+use super::state::{End, Phase, State};
 use crate::outcome::ExitReason;
 use crate::sys::monotonic_nanos;
 use crate::wire::{self, Gong, Patience, Sleeper};
@@ -37,14 +38,16 @@ pub(super) struct Crank {
     keeper_until: u64,
     /// The same of the pump.
     pump_until: u64,
+    /// When somebody else than the keeper turned the crank, in nanoseconds.
+    turned: u64,
     patience: Patience,
 }
 
 impl Shared {
     pub(super) fn new(state: State, gong: Gong, spec: Spec) -> Arc<Self> {
-        let (pumped, waiting, keeper_until, pump_until) = (false, 0, 0, 0);
+        let (pumped, waiting, keeper_until, pump_until, turned) = (false, 0, 0, 0, 0);
         let patience = Patience::new();
-        let crank = Crank { state, pumped, waiting, keeper_until, pump_until, patience };
+        let crank = Crank { state, pumped, waiting, keeper_until, pump_until, turned, patience };
         Arc::new(Shared {
             crank: Mutex::new(crank),
             news: Condvar::new(),
@@ -59,7 +62,17 @@ impl Shared {
         let mut crank = lock(&self.crank);
         let now = monotonic_nanos();
         let result = change(&mut crank.state, now);
-        crank.state.turn(now);
+        crank.turn(now);
+        self.leave(crank, now);
+        result
+    }
+
+    /// Looks, when what is there was heard.
+    pub(super) fn heard<R>(&self, look: impl FnOnce(&mut State, u64) -> R) -> R {
+        let mut crank = lock(&self.crank);
+        let now = monotonic_nanos();
+        crank.turn(now);
+        let result = look(&mut crank.state, now);
         self.leave(crank, now);
         result
     }
@@ -86,7 +99,7 @@ impl Shared {
         let mut crank = lock(&self.crank);
         loop {
             let now = monotonic_nanos();
-            crank.state.turn(now);
+            crank.turn(now);
             let result = done(&mut crank.state, now);
             if result.is_some() || deadline.is_some_and(|at| at <= Instant::now()) {
                 self.leave(crank, now);
@@ -172,7 +185,8 @@ impl Shared {
         if delivered || (crank.waiting > 0 && !crank.pumped) {
             self.notify(&crank);
         }
-        if crank.waiting == 0 && !crank.pumped && crank.state.arm(Sleeper::Keeper) {
+        let unwatched = crank.waiting == 0 && !crank.pumped;
+        if unwatched && !crank.is_left_alone() && crank.state.arm(Sleeper::Keeper) {
             self.gong.ring(Sleeper::Keeper);
         }
         self.call_keeper(&mut crank, now);
@@ -204,7 +218,7 @@ impl Shared {
     /// Wakes the keeper where there is something that only it does, and whoever turns the crank where
     /// there is something sooner than it thinks.
     fn call_keeper(&self, crank: &mut Crank, now: u64) {
-        let next = crank.state.next_time(now);
+        let next = crank.next_time(now);
         let sooner = |until: u64| next.is_some_and(|next| next < until);
         // 0 is never later: who is awake looks by itself.
         if crank.pumped && sooner(crank.pump_until) {
@@ -241,7 +255,8 @@ impl Shared {
         loop {
             let now = monotonic_nanos();
             crank.keeper_until = 0;
-            if !crank.pumped {
+            let rests = crank.is_left_alone() && now < crank.turned.saturating_add(MOMENT);
+            if !crank.pumped && !rests {
                 crank.state.turn(now);
             }
             if let Some(order) = order(&mut crank.state, now) {
@@ -265,10 +280,10 @@ impl Shared {
                     // One of them turns the crank from now on.
                     self.news.notify_all();
                 }
-                if crank.state.arm(Sleeper::Keeper) {
+                if !rests && crank.state.arm(Sleeper::Keeper) {
                     continue;
                 }
-                limit = crank.state.next_time(now);
+                limit = if rests { crank.next_time(now) } else { crank.state.next_time(now) };
             }
             crank.keeper_until = limit.unwrap_or(u64::MAX);
             drop(crank);
@@ -291,13 +306,35 @@ impl Shared {
     }
 }
 
+/// So long whoever maps or takes results is left alone with the pool, in nanoseconds: it will be back.
+const MOMENT: u64 = 2_000_000;
+
+impl Crank {
+    fn turn(&mut self, now: u64) {
+        self.state.turn(now);
+        self.turned = now;
+    }
+
+    /// Whether nobody watches the workers, and nothing follows for the moment from what they answer.
+    fn is_left_alone(&self) -> bool {
+        let unwatched = !self.pumped && self.waiting == 0;
+        unwatched && self.state.desk.outstanding > 0 && !self.state.is_urgent()
+    }
+
+    /// When something is to be seen to though nobody says so, in nanoseconds.
+    fn next_time(&mut self, now: u64) -> Option<u64> {
+        let look = self.is_left_alone().then_some(self.turned.max(now - now.min(MOMENT)) + MOMENT);
+        self.state.next_time(now).into_iter().chain(look).min()
+    }
+}
+
 impl State {
     fn hands(&self) -> impl Iterator<Item = &Hand> {
         self.seats.iter().filter_map(|seat| seat.hand.as_ref())
     }
 
     fn has_news(&self) -> bool {
-        let news = |hand: &Hand| hand.retry_at.is_none() && hand.link.has_news();
+        let news = |hand: &Hand| !hand.mad && hand.retry_at.is_none() && hand.link.has_news();
         !self.ends.is_empty() || self.hands().any(news)
     }
 
@@ -310,5 +347,17 @@ impl State {
 
     fn disarm(&self) {
         self.hands().for_each(|hand| hand.link.disarm());
+    }
+
+    /// Whether something follows from what workers answer before somebody comes who wants it. Nothing
+    /// does, for a moment, where all that is underway is of maps and streams and is with the workers.
+    fn is_urgent(&self) -> bool {
+        let idle = |hand: &Hand| !hand.preface.is_empty() || hand.leaving;
+        let call =
+            |chunk: &Chunk| matches!(chunk.call.sink, Sink::One(_)) || chunk.call.may_retry();
+        self.desk.queued > 0
+            || self.phase != Phase::Open
+            || self.rules.idle_timeout.is_some()
+            || self.hands().any(|hand| idle(hand) || hand.out.iter().any(call))
     }
 }

@@ -77,7 +77,7 @@ impl State {
     pub(super) fn turn(&mut self, now: u64) {
         for seat in &mut self.seats {
             let Some(hand) = &mut seat.hand else { continue };
-            if hand.retry_at.is_some_and(|at| now < at) {
+            if hand.mad || hand.retry_at.is_some_and(|at| now < at) {
                 continue;
             }
             hand.retry_at = None;
@@ -86,7 +86,7 @@ impl State {
                 // A moment without descriptors passes.
                 Err(Fault::NoRoom) => hand.retry_at = Some(now + HOSTAGE),
                 Err(_) => {
-                    hand.leaving = true;
+                    (hand.mad, hand.leaving) = (true, true);
                     hand.link.kill(Intent::GiveUp("it sent what no worker sends".to_owned()));
                 }
             }

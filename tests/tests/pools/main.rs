@@ -22,6 +22,7 @@ mod streams;
 mod submitting;
 mod together;
 mod waiting;
+mod wild;
 mod work;
 
 procession_tests::leaves_nothing_behind!();

@@ -181,6 +181,28 @@ fn lied_to() -> (Belt, Producer, Shared) {
     (belt, Producer::new(results), tasks)
 }
 
+/// More and more was counted as taken back last, until there were too many.
+#[test]
+fn tasks_are_taken_back_again_and_again_from_a_worker_that_comes_too_late_for_each() {
+    let Ends { mut belt, ends, mut from, to } = both_ends();
+    let (mut bench, _) = ends.open(&mut from, to).unwrap();
+    let mut frames = Vec::new();
+    (0..1_000).for_each(|id| task(&mut frames, id, 8));
+
+    for round in 1..=200 {
+        assert_eq!(belt.put(&frames, 0), Ok((frames.len(), 1_000)));
+        assert_eq!(belt.recall(), Ok(1_000));
+        assert_eq!(next_task(&mut bench), None);
+        assert_eq!(belt.put(&frames[..frames.len() / 1_000], 0), Ok((frames.len() / 1_000, 1)));
+        if round % 3 == 0 {
+            // And this once it comes in time.
+            assert_eq!(next_task(&mut bench), Some(0));
+        }
+        assert_eq!(belt.recall(), Ok(u64::from(round % 3 != 0)));
+        assert_eq!(belt.taken(), Ok(round / 3));
+    }
+}
+
 fn say(results: &mut Producer, tag: u32) {
     results.push_quietly(tag, 0, std::iter::empty(), || ()).unwrap();
 }

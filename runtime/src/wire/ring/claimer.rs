@@ -128,6 +128,7 @@ impl Claimer {
     fn settle(&mut self, next: u64) -> Result<bool, Violation> {
         let Some(cut) = self.decided() else { return Ok(false) };
         self.cut = cut;
+        self.shared.control().read.0.known.store(cut.word(), Release);
         if next > cut.to() {
             self.taken = next;
             return Ok(true);

@@ -52,6 +52,8 @@ pub(super) struct Progress {
     /// When the last frame was taken, in nanoseconds of the system's monotonic clock, where the
     /// consumer was asked to note it.
     pub(super) began: AtomicU64,
+    /// Where frames can be taken back: what the consumer knows of that.
+    pub(super) known: AtomicU64,
 }
 
 /// A word on a cache line of its own.
@@ -173,6 +175,7 @@ impl Shared {
                     done: AtomicU64::new(0),
                     taken: AtomicU64::new(0),
                     began: AtomicU64::new(0),
+                    known: AtomicU64::new(0),
                 }),
                 reader: bell(),
                 writer: bell(),

@@ -21,14 +21,14 @@ pub(crate) struct Feeder {
     published: u64,
     /// Up to where the reader was known to be done.
     done: u64,
-    /// How many frames were written, how many of them the reader was told of, the last that it said
-    /// it takes, and how many were taken back.
+    /// How many frames were written, how many of them the reader was told of, and the last that it said
+    /// it takes.
     noted: u64,
     shown: u64,
     taken: u64,
-    recalled: u64,
-    /// What was taken back last.
+    /// What was taken back last, and how many frames the reader had got before that.
     cut: Cut,
+    got: u64,
     /// The reader has no fences of its own.
     for_reader: bool,
 }
@@ -37,9 +37,8 @@ impl Feeder {
     /// Of a ring whose reader's fences may be [cheap](super::cut).
     pub(crate) fn new(shared: Shared, for_reader: bool) -> Self {
         let (written, published, done) = (0, 0, 0);
-        let (noted, shown, taken, recalled) = (0, 0, 0, 0);
-        let cut = Cut::default();
-        Feeder { shared, written, published, done, noted, shown, taken, recalled, cut, for_reader }
+        let (noted, shown, taken, got, cut) = (0, 0, 0, 0, Cut::default());
+        Feeder { shared, written, published, done, noted, shown, taken, cut, got, for_reader }
     }
 
     pub(crate) fn capacity(&self) -> u64 {
@@ -108,13 +107,8 @@ impl Feeder {
     /// How many frames the reader has taken.
     pub(crate) fn taken(&mut self) -> Result<u64, Violation> {
         self.look()?;
-        let (from, to) = (self.cut.from(), self.cut.to());
-        Ok(if self.taken > to {
-            self.taken - self.recalled
-        } else {
-            // What it says that it takes it does not get.
-            self.taken.min(from) - (self.recalled - (to - from))
-        })
+        // It does not get what it says that it takes of those that were taken back.
+        Ok(self.got + self.taken.saturating_sub(self.cut.to()))
     }
 
     fn look(&mut self) -> Result<(), Violation> {
@@ -144,12 +138,16 @@ impl Feeder {
     fn decide(&mut self) -> Result<u64, Violation> {
         self.look()?;
         let before = self.cut.to();
-        // Where it has not come past those that were taken back before, they are some more.
-        let from = if self.taken > before { self.taken } else { self.cut.from() };
+        let known = self.shared.control().read.0.known.load(Acquire) == self.cut.word();
+        let from = match self.taken {
+            taken if taken > before => taken,
+            _ if known => before,
+            // It has not come to those that were taken back before: they are some more.
+            _ => self.cut.from(),
+        };
         self.cut = Cut::between(from, self.shown)?;
-        let recalled = self.shown - self.taken.max(before);
-        self.recalled += recalled;
-        Ok(recalled)
+        self.got += self.taken.saturating_sub(before);
+        Ok(self.shown - self.taken.max(before))
     }
 
     /// When the last frame was taken, by the reader's own word.

@@ -81,8 +81,8 @@ fn a_recall_and_new_tasks_go_round_the_ring() {
         let (mut sent, mut back) = (0_u64, 0_u64);
         for byte in 1..=3 {
             sent += u64::from(put(&mut tasks, byte..=byte));
-            if byte == 2 {
-                back = tasks.recall().unwrap();
+            if byte >= 2 {
+                back += tasks.recall().unwrap();
             }
         }
         tasks.finish();
