@@ -5,6 +5,7 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, MutexGuard};
 
 use rustix::fs::{Mode, OFlags};
@@ -158,6 +159,17 @@ pub(crate) unsafe fn take_place(of: &File, number: RawFd) -> io::Result<OwnedFd>
     let before = fcntl_dupfd_cloexec(&*place, 3)?;
     rustix::io::dup3(of, &mut place, DupFlags::CLOEXEC)?;
     Ok(before)
+}
+
+/// What an open descriptor stands for, to be told from what its number stands for later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity(u64, u64);
+
+/// What a number stands for now; `None` if it is not open.
+pub(crate) fn identity(number: RawFd) -> Option<Identity> {
+    // SAFETY: the number is only asked about; where it is not open the call says so.
+    let asked = ManuallyDrop::new(unsafe { File::from_raw_fd(number) });
+    asked.metadata().ok().map(|file| Identity(file.dev(), file.ino()))
 }
 
 /// Whether this is an open pipe, other than a standard stream.

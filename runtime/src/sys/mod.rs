@@ -19,8 +19,8 @@ mod wait;
 
 pub(crate) use barrier::{fence_elsewhere, has_fences_elsewhere, pass_fences};
 pub(crate) use descriptors::{
-    Room, close_on_exec_from, descriptor_limit, fill_std_for_good, inheritable, is_closed,
-    is_descriptor_limit, is_pipe, make_room, pipe, take_inherited, take_place,
+    Identity, Room, close_on_exec_from, descriptor_limit, fill_std_for_good, identity, inheritable,
+    is_closed, is_descriptor_limit, is_pipe, make_room, pipe, take_inherited, take_place,
 };
 pub(crate) use entry::{BeforeMain, Constructor, before_main, take_variable_in_main};
 pub(crate) use exe::{Build, build_of, own_build, own_file, own_program, runs_own_program};

@@ -27,7 +27,7 @@ use super::mailbox::MailboxEnds;
 use super::upward::UpSender;
 use super::workbench::BeltEnds;
 use crate::id::Place;
-use crate::sys::{Build, Room};
+use crate::sys::{Build, Identity, Room};
 
 /// What a child says first.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,7 +210,9 @@ impl Greeting {
         // SAFETY: this is the receiver's own socket, and nobody has received from it.
         let before = unsafe { crate::sys::take_place(&inherited, socket) };
         let before = before.map_err(|error| format!("its channel: {error}"))?;
-        Ok(Greeting { control: ControlReceiver { receiver, socket }, _rest: (sender, before) })
+        let identity = crate::sys::identity(socket).ok_or("its channel is not open")?;
+        let control = ControlReceiver { receiver, socket, identity };
+        Ok(Greeting { control, _rest: (sender, before) })
     }
 
     /// Waits for the first word.
@@ -230,6 +232,7 @@ const STOP: usize = 16 + 1;
 pub(crate) struct ControlReceiver {
     receiver: IpcReceiver<Control>,
     socket: RawFd,
+    identity: Identity,
 }
 
 impl ControlReceiver {
@@ -237,16 +240,27 @@ impl ControlReceiver {
     /// wish to stop. That can be told even if the function has closed the channel meanwhile.
     pub(crate) fn wait(&self) -> bool {
         // What is wrong here is wrong for whoever receives.
-        matches!(crate::sys::peek(self.socket, true), Ok(peeked) if peeked.len == STOP)
+        self.is_ours()
+            && matches!(crate::sys::peek(self.socket, true), Ok(peeked) if peeked.len == STOP)
     }
 
     /// Whether there is something to receive, as far as can be told.
     pub(crate) fn has_more(&self) -> bool {
-        crate::sys::peek(self.socket, false).is_ok()
+        self.is_ours() && crate::sys::peek(self.socket, false).is_ok()
     }
 
     /// Waits for a word; an error is the end of the parent.
     pub(crate) fn receive(&self) -> Result<Control, ChannelError> {
-        channel::receive_plain(&self.receiver)
+        if self.is_ours() {
+            channel::receive_plain(&self.receiver)
+        } else {
+            Err(ChannelError::Closed)
+        }
+    }
+
+    /// Whether the number still stands for the channel. A function that closes all descriptors may have
+    /// opened something of its own there, and nothing of that is ours to take.
+    fn is_ours(&self) -> bool {
+        crate::sys::identity(self.socket) == Some(self.identity)
     }
 }

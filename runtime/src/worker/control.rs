@@ -50,18 +50,30 @@ impl StopFlag {
         let mut asked = self.lock();
         while !*asked {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            asked = match left {
-                Some(Duration::ZERO) => break,
+            if left == Some(Duration::ZERO) {
+                break;
+            }
+            let deaf = is_deaf();
+            let pause = if deaf { Some(left.map_or(LOOK, |left| left.min(LOOK))) } else { left };
+            asked = match pause {
                 Some(left) => {
                     let waited = self.changed.wait_timeout(asked, left);
                     waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0
                 }
                 None => self.changed.wait(asked).unwrap_or_else(|poisoned| poisoned.into_inner()),
             };
+            if deaf {
+                drop(asked);
+                hear();
+                asked = self.lock();
+            }
         }
         *asked
     }
 }
+
+/// How often who waits looks itself, where the system has no thread for that.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What is done when the parent asks this process to stop, besides raising the flag.
 static AT_STOP: Mutex<Vec<Box<dyn Fn() + Send>>> = Mutex::new(Vec::new());
@@ -105,10 +117,15 @@ pub(super) fn take_over(control: ControlReceiver) {
     *ear() = Some(Ear { control, incoming: Incoming::new(usize::MAX) });
 }
 
+/// Whether there is a parent that no thread hears.
+fn is_deaf() -> bool {
+    !HEARS.load(Ordering::Acquire) && super::context::is_original()
+}
+
 /// Has the parent heard from now on; what it has said by now is heard when this returns.
 ///
 /// Called before anything that depends on what the parent says. Where the system has no thread left
-/// the worker lives without, and the next call tries again.
+/// the worker lives without, and the next call tries again; who waits to be stopped calls now and then.
 pub(crate) fn hear() {
     // A copy made by `fork` would take what is meant for the original.
     if HEARS.load(Ordering::Acquire) || !super::context::is_original() {

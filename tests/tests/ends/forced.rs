@@ -89,6 +89,30 @@ fn a_process_that_looks_long_after_it_was_asked_to_stop_finds_that_at_the_first_
     }
 }
 
+#[process]
+fn waits_without_memory() -> bool {
+    let mapped = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = mapped.split(' ').next().unwrap().parse().unwrap();
+    // SAFETY: the call only asks.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
+    // Enough to be told, and less than the stack of a thread.
+    let most = pages * page + (240 << 10);
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the pointer is to a local variable.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+    procession::stopping().wait();
+    true
+}
+
+#[test]
+fn a_process_that_has_no_room_for_a_thread_hears_all_the_same_that_it_is_to_stop() {
+    for over in BOTH {
+        let child = over.builder::<waits_without_memory>().spawn(()).unwrap();
+        assert_eq!(child.stop(LIMIT).unwrap(), ExitReason::Finished);
+        assert!(value_of(child).unwrap(), "{over:?}");
+    }
+}
+
 #[test]
 fn a_process_that_is_deaf_to_everything_is_stopped_by_force() {
     let child = deaf();

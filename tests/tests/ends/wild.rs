@@ -2,10 +2,12 @@
 //! gets a reason, and neither panics nor hangs.
 
 use std::fs;
-use std::time::Duration;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use procession::{ExitReason, Output, process};
-use procession_tests::{BOTH, LIMIT, end_of, failure_of, value_of, within};
+use procession_tests::{BOTH, LIMIT, end_of, eventually, failure_of, value_of, within};
 
 /// What one does who means to become a daemon.
 fn close_all_from(first: u32) {
@@ -50,7 +52,7 @@ fn close_and_wait_to_be_stopped(_unused: ()) -> u32 {
 fn a_child_that_has_closed_all_its_descriptors_is_stopped_without_noise() {
     for over in BOTH {
         let child = over.builder::<close_and_wait_to_be_stopped>().spawn(()).unwrap();
-        procession_tests::eventually(LIMIT, || child.output_tail().stdout.contains("closed"));
+        eventually(LIMIT, || child.output_tail().stdout.contains("closed"));
 
         let reason = child.stop(Duration::from_secs(5)).unwrap();
 
@@ -172,5 +174,56 @@ fn a_child_that_scribbles_and_goes_on_can_be_killed() {
         let child = scribble::spawn(seed, "wait".to_owned()).unwrap();
         let reason = child.stop(std::time::Duration::from_millis(50)).unwrap();
         assert_eq!(reason, ExitReason::Stopped, "seed {seed}");
+    }
+}
+
+/// Closes what is not its own, opens something of its own in place of it, and prints whether all that
+/// was written there is still there.
+#[process]
+fn opens_its_own(looks_first: bool) {
+    if looks_first {
+        procession::stopping().is_set();
+    }
+    close_all_from(3);
+    let mut own: Vec<UnixStream> = Vec::new();
+    for _ in 0..16 {
+        let (mut one, mut other) = UnixStream::pair().unwrap();
+        one.write_all(b"mine").unwrap();
+        other.write_all(b"mine").unwrap();
+        own.extend([one, other]);
+    }
+    println!("opened");
+    let until = Instant::now() + Duration::from_millis(200);
+    while Instant::now() < until {
+        procession::stopping().wait_timeout(Duration::from_millis(10));
+    }
+    let kept = own.iter_mut().all(|end| {
+        let mut read = [0; 4];
+        end.set_nonblocking(true).unwrap();
+        end.read_exact(&mut read).is_ok() && read == *b"mine"
+    });
+    println!("all is there: {kept}");
+}
+
+#[test]
+fn what_a_child_opens_in_place_of_what_was_not_its_own_is_its_own() {
+    for over in BOTH {
+        for looks_first in [false, true] {
+            let child = over.builder::<opens_its_own>().spawn(looks_first).unwrap();
+            let printed = || child.output_tail().stdout;
+            eventually(LIMIT, || !printed().is_empty() || !child.is_alive());
+
+            let reason = child.stop(LIMIT).unwrap();
+
+            // Over frames it cannot send its value any more.
+            assert!(
+                [ExitReason::Finished, ExitReason::Exited(113)].contains(&reason),
+                "{reason:?}"
+            );
+            assert!(
+                printed().contains("all is there: true"),
+                "{over:?}: looks first: {looks_first}"
+            );
+        }
     }
 }
