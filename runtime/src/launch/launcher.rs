@@ -127,6 +127,7 @@ fn create(plan: Plan) -> Result<Started, StartError> {
         control: control.as_fd().as_raw_fd(),
         lifeline: control.lifeline().as_raw_fd(),
         digest: plan.digest,
+        users_mapped: sys::are_users_mapped(),
     };
     command.env(VARIABLE, variable.format());
     // Alone: what ipc-channel sends at this moment is for a moment not close-on-exec, and would be

@@ -32,8 +32,8 @@ pub(crate) use poll::{
     Interest, Wake, poll, readers_gone, standard_error, standard_output, takes_datagram, takes_more,
 };
 pub(crate) use process::{
-    Ended, Pidfd, die_at_once, die_with_parent, die_with_pipe, exit_now, is_copy, kill_tree,
-    leave_if_copy, on_initial_thread, parent_id, random, set_process_name,
+    Ended, Pidfd, are_users_mapped, die_at_once, die_with_parent, die_with_pipe, exit_now, is_copy,
+    is_root, kill_tree, leave_if_copy, on_initial_thread, parent_id, random, set_process_name,
 };
 pub(crate) use signal::{SIGABRT, SIGKILL, SIGTERM, block_signals, signal_name, unblock_signals};
 pub(crate) use thread::{is_ending, name_thread, run_bare};

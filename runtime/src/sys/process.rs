@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, PidfdFlags, Signal};
@@ -165,7 +166,8 @@ pub(crate) fn die_with_parent(parent: u32) -> io::Result<()> {
 }
 
 /// Asks the kernel to kill this process when nobody holds the writing end of a pipe any more. Unlike
-/// [`die_with_parent`], which a change of credentials takes back, this stays, and needs no thread.
+/// [`die_with_parent`], which a change of credentials takes back, this stays, and needs no thread; but see
+/// [`are_users_mapped`].
 pub(crate) fn die_with_pipe(reading: &File) -> io::Result<()> {
     let call = |command, argument: libc::c_int| {
         // SAFETY: each of these commands takes a number and touches no memory.
@@ -183,6 +185,21 @@ pub(crate) fn die_with_pipe(reading: &File) -> io::Result<()> {
     } else {
         Ok(())
     }
+}
+
+/// Whether users here are others outside, as in a container that has no root. There the kernel does not
+/// send the signal of [`die_with_pipe`] to who has become another user since it was asked for.
+pub(crate) fn are_users_mapped() -> bool {
+    static MAPPED: OnceLock<bool> = OnceLock::new();
+    *MAPPED.get_or_init(|| {
+        let map = std::fs::read_to_string("/proc/self/uid_map");
+        map.is_ok_and(|map| !map.split_whitespace().eq(["0", "0", "4294967295"]))
+    })
+}
+
+/// Whether this process is root, here.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// The same for all of Linux, but missing in the bindings.

@@ -25,17 +25,20 @@ pub(crate) struct Variable {
     pub(crate) lifeline: i32,
     /// Of the build and the table that it must have.
     pub(crate) digest: u64,
+    /// Whether users here are others outside.
+    pub(crate) users_mapped: bool,
 }
 
 impl Variable {
     /// As the variable's value.
     pub(crate) fn format(&self) -> String {
         let Variable { parent, in_init, by_contents, depth, greeting, nonce, .. } = self;
-        let Variable { control, lifeline, digest, .. } = self;
-        let (in_init, by_contents) = (u8::from(*in_init), u8::from(*by_contents));
+        let Variable { control, lifeline, digest, users_mapped, .. } = self;
+        let [in_init, by_contents, mapped] =
+            [in_init, by_contents, users_mapped].map(|&it| u8::from(it));
         format!(
             "1:{parent}:{in_init}:{by_contents}:{depth}:{greeting}:{nonce:032x}:{control}:{lifeline}:\
-             {digest:x}"
+             {digest:x}:{mapped}"
         )
     }
 
@@ -53,6 +56,7 @@ impl Variable {
             control: fields.next()?.parse().ok()?,
             lifeline: fields.next()?.parse().ok()?,
             digest: u64::from_str_radix(fields.next()?, 16).ok()?,
+            users_mapped: fields.next()? == "1",
         })
     }
 }
@@ -75,7 +79,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(
             parent: u32,
-            flags: (bool, bool),
+            flags: (bool, bool, bool),
             depth: u32,
             greeting: i32,
             nonce: u128,
@@ -83,7 +87,7 @@ mod tests {
             lifeline: i32,
             digest: u64,
         ) {
-            let (in_init, by_contents) = flags;
+            let (in_init, by_contents, users_mapped) = flags;
             let said = Variable {
                 parent,
                 in_init,
@@ -94,6 +98,7 @@ mod tests {
                 control,
                 lifeline,
                 digest,
+                users_mapped,
             };
 
             prop_assert_eq!(Variable::parse(&said.format()), Some(said));

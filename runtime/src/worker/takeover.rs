@@ -144,7 +144,8 @@ fn hold_on(call: &Variable) -> bool {
     std::mem::forget(lifeline);
     match held {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => sys::die_at_once(),
-        held => held.is_ok(),
+        // Root alone can become another user.
+        held => held.is_ok() && !(call.users_mapped && sys::is_root()),
     }
 }
 

@@ -1,5 +1,12 @@
 //! A program that has given up its privileges starts processes like any other.
 
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
 use procession::process;
 use procession_tests::{LIMIT, Place, Running, again, alone, as_program, eventually, is_gone};
 
@@ -53,6 +60,39 @@ fn drop_root_and_wait(user: u32, hears: bool) {
     }
 }
 
+/// Has a program run where root is somebody else outside, as in a container without root.
+fn map_users(command: &mut Command) {
+    let (mut says, mut said) = std::io::pipe().unwrap();
+    let begin = move || {
+        // SAFETY: the call touches no memory.
+        if unsafe { libc::unshare(libc::CLONE_NEWUSER) } != 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+        said.write_all(&std::process::id().to_ne_bytes())?;
+        while fs::read_to_string("/proc/self/uid_map")?.is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // SAFETY: the call touches no memory.
+        let group = unsafe { libc::setgid(0) };
+        // SAFETY: as above.
+        let user = unsafe { libc::setuid(0) };
+        if (group, user) == (0, 0) { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    };
+    // SAFETY: it allocates, which the C library allows in a copy made by `fork`; no lock of this
+    // program's is needed.
+    unsafe { command.pre_exec(begin) };
+    std::thread::spawn(move || {
+        let mut pid = [0; 4];
+        // Nothing comes where it may not be done.
+        if says.read_exact(&mut pid).is_ok() {
+            let entry = format!("/proc/{}", u32::from_ne_bytes(pid));
+            // The users last: those are waited for.
+            let _ = fs::write(format!("{entry}/gid_map"), "0 100000 65536");
+            let _ = fs::write(format!("{entry}/uid_map"), "0 100000 65536");
+        }
+    });
+}
+
 #[test]
 fn a_worker_that_drops_root_dies_with_its_parent_all_the_same() {
     // SAFETY: the call only asks.
@@ -66,12 +106,25 @@ fn a_worker_that_drops_root_dies_with_its_parent_all_the_same() {
         println!("child={}", child.pid());
         child.wait();
     });
-    for hears in [false, true] {
+    let mut probe = Command::new(program.get_program());
+    map_users(probe.arg("--list").stdout(Stdio::null()));
+    let maps = probe.status().is_ok_and(|status| status.success());
+    if !maps {
+        eprintln!("not tested where users are mapped: that may not be done here");
+    }
+    for (hears, mapped) in [(false, false), (true, false), (false, true), (true, true)] {
+        if mapped && !maps {
+            continue;
+        }
         let place = Place::new();
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let mut program = again(&program);
         program.env("TMPDIR", place.path());
         if hears {
             program.env("HEARS", "1");
+        }
+        if mapped {
+            map_users(&mut program);
         }
         let mut program = Running::start(program);
         let worker = program.hear("child=").parse().unwrap();
