@@ -14,6 +14,7 @@
 //! says; its hello is for the parent to know, and to compare in full.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 
@@ -203,6 +204,9 @@ impl Greeting {
     /// Takes over the end that this process was started with.
     pub(crate) fn new(inherited: RawFd) -> Result<Self, String> {
         let inherited = crate::sys::take_inherited(inherited).ok_or("its channel is not open")?;
+        // Not closed before the parent was told what goes wrong here: its first word would fail, and it
+        // would let go of the lifeline.
+        let inherited = ManuallyDrop::new(inherited);
         // ipc-channel takes no descriptor from anywhere else, so it makes a channel, and the end that
         // was inherited takes the place of what that had.
         let (sender, receiver) = ipc::channel().map_err(|error| format!("a channel: {error}"))?;
@@ -212,14 +216,20 @@ impl Greeting {
         let before = before.map_err(|error| format!("its channel: {error}"))?;
         let identity = crate::sys::identity(socket).ok_or("its channel is not open")?;
         let control = ControlReceiver { receiver, socket, identity };
+        drop(ManuallyDrop::into_inner(inherited));
         Ok(Greeting { control, _rest: (sender, before) })
     }
 
     /// Waits for the first word.
     pub(crate) fn begin(self) -> Result<(Bootstrap, ControlReceiver), ChannelError> {
-        match channel::receive(&self.control.receiver)? {
-            Control::Begin(bootstrap) => Ok((*bootstrap, self.control)),
-            Control::Stop | Control::Frame(_) => Err(ChannelError::Gone),
+        match channel::receive(&self.control.receiver) {
+            Ok(Control::Begin(bootstrap)) => Ok((*bootstrap, self.control)),
+            Ok(Control::Stop | Control::Frame(_)) => Err(ChannelError::Gone),
+            Err(error) => {
+                // As above: the parent may not have said it yet.
+                std::mem::forget(self);
+                Err(error)
+            }
         }
     }
 }
