@@ -136,10 +136,12 @@ impl<R> Drop for Reply<R> {
         if !self.use_up() || crate::sys::is_copy() {
             return;
         }
-        if drop_received(&self.right) {
+        // A message whose reading panics is not read: nobody asks what was dropped in the course of it.
+        let panicking = std::thread::panicking();
+        if !panicking && drop_received(&self.right) {
             return;
         }
-        if std::thread::panicking() && ends_with_this_thread() {
+        if panicking && ends_with_this_thread() {
             let mut doubtful = DOUBTFUL.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             doubtful.push((self.right.clone(), self.at_lane == 1));
             DOUBTS.store(true, Ordering::Release);

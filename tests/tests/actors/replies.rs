@@ -470,3 +470,42 @@ fn joining(to: Address<Two>, mut mailbox: Mailbox<Reply<u64>>) {
         to.tell(Two(first, second)).unwrap();
     }
 }
+
+#[derive(Serialize)]
+struct Trap(bool);
+
+impl<'de> Deserialize<'de> for Trap {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let set = bool::deserialize(deserializer)?;
+        assert!(!set, "it is set");
+        Ok(Trap(set))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Trapped(Reply<u64>, Trap);
+
+#[process]
+fn survives_traps(mut mailbox: Mailbox<Trapped>) {
+    loop {
+        match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| mailbox.recv())) {
+            Ok(Ok(Trapped(reply, _))) => reply.send(1),
+            Ok(Err(_)) => return,
+            Err(_) => {}
+        }
+    }
+}
+
+#[test]
+fn an_asker_hears_when_reading_its_message_panics_and_that_is_caught() {
+    for over in BOTH {
+        let builder = survives_traps::builder();
+        let builder = if over == Over::Frames { builder.untrusted() } else { builder };
+        let actor = builder.spawn(()).unwrap();
+        for _ in 0..3 {
+            let error = actor.ask_timeout(|reply| Trapped(reply, Trap(true)), LIMIT).unwrap_err();
+            assert!(!matches!(error, AskError::TimedOut { .. }), "{over:?}: {error}");
+            assert_eq!(actor.ask(|reply| Trapped(reply, Trap(false))).unwrap(), 1, "{over:?}");
+        }
+    }
+}
