@@ -17,7 +17,7 @@ use super::plan::{Plan, StartError, Stdin, Stream};
 use super::spare::Spare;
 use super::started::{FirstWord, Meeting, Started};
 use crate::sys::{self, Pidfd};
-use crate::wire::{Carrier, VARIABLE, Variable};
+use crate::wire::{Carrier, Heirloom, VARIABLE, Variable};
 
 /// What the launcher is asked for.
 enum Request {
@@ -85,7 +85,7 @@ fn serve(requests: &Receiver<Request>) {
 fn create(plan: Plan) -> Result<Started, StartError> {
     let spare = Spare::take(plan.carrier)?;
     let Spare { control, greeting: (greeting, greeted), nonce, wake, .. } = spare;
-    let ((mut ends, offer), (mut words, up)) = (spare.ends, spare.up);
+    let ((mut ends, mut offer), (mut words, mut up)) = (spare.ends, spare.up);
     ends.from_child.set_limit(plan.max_message);
     words.set_limit(plan.max_message);
     let mut command = Command::new(&plan.program);
@@ -111,12 +111,6 @@ fn create(plan: Plan) -> Result<Started, StartError> {
         Stdin::Inherit => Stdio::inherit(),
         Stdin::File(file) => Stdio::from(file),
     });
-    // These are inherited under their own numbers, which the variable tells. What another thread
-    // starts at this moment inherits them as well, and can do nothing with them.
-    for inherited in [greeted.as_fd(), control.as_fd(), control.lifeline()] {
-        sys::inheritable(inherited)
-            .map_err(|error| StartError::System("passing a descriptor on", error))?;
-    }
     let variable = Variable {
         parent: std::process::id(),
         in_init: plan.in_init,
@@ -133,8 +127,19 @@ fn create(plan: Plan) -> Result<Started, StartError> {
     // Alone: what ipc-channel sends at this moment is for a moment not close-on-exec, and would be
     // inherited by this child.
     let _room = sys::make_room(8).ok_or(StartError::Descriptors)?;
+    // These are inherited under their own numbers, which the variable and the first word tell. What
+    // another thread of the user starts at this moment inherits them as well, and can do nothing with
+    // them.
+    let told = [greeted.as_fd(), control.as_fd(), control.lifeline()];
+    let heirlooms = std::iter::once(&up).chain(offer.heirlooms()).filter_map(Heirloom::as_fd);
+    for inherited in told.into_iter().chain(heirlooms) {
+        sys::inheritable(inherited)
+            .map_err(|error| StartError::System("passing a descriptor on", error))?;
+    }
     let child = command.spawn();
     drop(greeted);
+    up.let_go();
+    offer.let_go();
     let control = control.into_sender();
     let mut child = child.map_err(|error| refused(error, plan.directory.as_deref()))?;
     let pid = child.id();

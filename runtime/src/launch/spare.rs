@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use super::plan::StartError;
 use crate::sys::{self, Wake};
 use crate::wire::{
-    Carrier, ChildEnds, ControlOffer, Fault, ParentEnds, UpReceiver, UpSender, connect, upward,
+    Carrier, ChildEnds, ControlOffer, Fault, Heirloom, ParentEnds, UpReceiver, connect, upward,
 };
 
 /// What the launcher thread makes while it is idle, so that the next start need not wait for it.
@@ -16,7 +16,7 @@ pub(super) struct Spare {
     pub(super) control: ControlOffer,
     pub(super) greeting: (OwnedFd, OwnedFd),
     pub(super) ends: (ParentEnds, ChildEnds),
-    pub(super) up: (UpReceiver, UpSender),
+    pub(super) up: (UpReceiver, Heirloom),
     pub(super) wake: Wake,
     pub(super) nonce: u128,
 }

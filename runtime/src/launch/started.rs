@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::sys::{self, Build, Pidfd, Wake};
 use crate::wire::{
-    Bootstrap, ChannelError, ChildEnds, ControlSender, Hello, ParentEnds, UpReceiver, UpSender,
+    Bootstrap, ChannelError, ChildEnds, ControlSender, Heirloom, Hello, ParentEnds, UpReceiver,
 };
 
 /// A child that was created. Nobody has heard of it yet.
@@ -29,7 +29,7 @@ pub(crate) struct Started {
 pub(crate) struct FirstWord {
     pub(super) control: ControlSender,
     pub(super) ends: ChildEnds,
-    pub(super) up: UpSender,
+    pub(super) up: Heirloom,
 }
 
 impl FirstWord {
@@ -38,7 +38,7 @@ impl FirstWord {
     /// `bootstrap` makes it from the child's ends of the lanes and of the way up.
     pub(crate) fn say(
         self,
-        bootstrap: impl FnOnce(ChildEnds, UpSender) -> Bootstrap,
+        bootstrap: impl FnOnce(ChildEnds, Heirloom) -> Bootstrap,
     ) -> Result<ControlSender, Unmet> {
         let no_room = || Unmet::Wrong("the descriptor limit is reached".to_owned());
         // For the copy of the region that ipc-channel makes to send it.

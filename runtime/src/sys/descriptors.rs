@@ -147,18 +147,15 @@ pub(crate) fn close_on_exec_from(first: u32) {
     unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
 }
 
-/// Puts what a descriptor stands for in the place of another, whose number stays. What that stood for
-/// comes back under a new one.
+/// Puts what a descriptor stands for in the place of another, whose number stays.
 ///
 /// # Safety
 ///
 /// The number is that of an open descriptor whose owner does not mind what it stands for.
-pub(crate) unsafe fn take_place(of: &File, number: RawFd) -> io::Result<OwnedFd> {
+pub(crate) unsafe fn take_place(of: &File, number: RawFd) -> io::Result<()> {
     // SAFETY: the caller vouches for the number, and its owner closes it, not this.
     let mut place = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
-    let before = fcntl_dupfd_cloexec(&*place, 3)?;
-    rustix::io::dup3(of, &mut place, DupFlags::CLOEXEC)?;
-    Ok(before)
+    Ok(rustix::io::dup3(of, &mut place, DupFlags::CLOEXEC)?)
 }
 
 /// What an open descriptor stands for, to be told from what its number stands for later.

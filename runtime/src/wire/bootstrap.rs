@@ -23,9 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::{self, ChannelError};
 use super::codec::{Decoder, Encoder};
+use super::heirloom::Heirloom;
 use super::lane::{ChildEnds, Fault};
 use super::mailbox::MailboxEnds;
-use super::upward::UpSender;
 use super::workbench::BeltEnds;
 use crate::id::Place;
 use crate::sys::{Build, Identity, Room};
@@ -86,7 +86,7 @@ pub(crate) struct Bootstrap {
     pub(crate) memory_limit: Option<u64>,
     pub(crate) max_message: u64,
     pub(crate) ends: ChildEnds,
-    pub(crate) up: UpSender,
+    pub(crate) up: Heirloom,
     /// The number that all processes of this run of the program share.
     pub(crate) tree: u64,
     pub(crate) serves: Option<Serves>,
@@ -195,9 +195,6 @@ impl ControlSender {
 /// The child's end of the control channel, before the first word.
 pub(crate) struct Greeting {
     control: ControlReceiver,
-    /// What the end was made with: closing a socket while descriptors are on their way, as they are
-    /// with the first word, has the system look for cycles of them.
-    _rest: (IpcSender<Control>, OwnedFd),
 }
 
 impl Greeting {
@@ -209,15 +206,14 @@ impl Greeting {
         let inherited = ManuallyDrop::new(inherited);
         // ipc-channel takes no descriptor from anywhere else, so it makes a channel, and the end that
         // was inherited takes the place of what that had.
-        let (sender, receiver) = ipc::channel().map_err(|error| format!("a channel: {error}"))?;
+        let (_, receiver) = ipc::channel().map_err(|error| format!("a channel: {error}"))?;
         let socket = channel::socket_of_receiver(&receiver).ok_or("its channel has no number")?;
         // SAFETY: this is the receiver's own socket, and nobody has received from it.
-        let before = unsafe { crate::sys::take_place(&inherited, socket) };
-        let before = before.map_err(|error| format!("its channel: {error}"))?;
+        let placed = unsafe { crate::sys::take_place(&inherited, socket) };
+        placed.map_err(|error| format!("its channel: {error}"))?;
         let identity = crate::sys::identity(socket).ok_or("its channel is not open")?;
-        let control = ControlReceiver { receiver, socket, identity };
         drop(ManuallyDrop::into_inner(inherited));
-        Ok(Greeting { control, _rest: (sender, before) })
+        Ok(Greeting { control: ControlReceiver { receiver, socket, identity } })
     }
 
     /// Waits for the first word.

@@ -15,6 +15,7 @@ use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender}
 use super::channel::{self, ChannelError, Guarded};
 use super::codec::{Decoder, Encoder, Source};
 use super::frames::{self, FrameError};
+use super::heirloom::Late;
 use super::region::Region;
 use super::ring::{Consumer, PopError, Producer, PushError, ReaderBell};
 pub(crate) use carriers::{Carrier, ChildEnds, Closer, ParentEnds, Reports, connect};
@@ -154,7 +155,7 @@ impl From<ChannelError> for Fault {
 
 /// The end of a lane that sends.
 pub(crate) enum LaneSender {
-    Ring { ring: Producer, pool: Pool, spills: IpcSender<Spill> },
+    Ring { ring: Producer, pool: Pool, spills: Late<IpcSender<Spill>> },
     Frames(IpcBytesSender),
 }
 
@@ -171,6 +172,7 @@ impl LaneSender {
                 Ok(ring.push(tag as u32, row.len(), row.pieces(), deadline)?)
             }
             LaneSender::Ring { ring, pool, spills } => {
+                let spills = spills.open()?;
                 let loan = loop {
                     let at = (ring.done().map_err(PushError::from)?, ring.position());
                     match pool.lend(row.len(), at, Some(spills)) {
@@ -200,6 +202,7 @@ impl LaneSender {
         let LaneSender::Ring { pool, spills, .. } = self else {
             return Err(Unlent::Fault(Fault::NoRoom));
         };
+        let spills = spills.open()?;
         Ok(pool.lend(row.len(), (done, position), Some(spills))?.fill(row))
     }
 
@@ -227,7 +230,7 @@ pub(crate) struct LaneReceiver {
 }
 
 pub(super) enum Receiving {
-    Ring { ring: Consumer, known: Known, spills: Guarded<IpcReceiver<Spill>> },
+    Ring { ring: Consumer, known: Known, spills: Late<Guarded<IpcReceiver<Spill>>> },
     Frames(Guarded<IpcBytesReceiver>),
 }
 

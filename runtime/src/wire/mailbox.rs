@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::Guarded;
 use super::codec::Encoder;
+use super::heirloom::Late;
 use super::lane::{Fault, Known, LaneReceiver, Pool, Receiving, SPILLED, Spill, Tag, Unlent};
 use super::region::Region;
 use super::ring::{CONTROL, Consumer, Producer, Shared, WaitingRoom};
@@ -166,8 +167,11 @@ impl MailboxEnds {
         if timed {
             ring.note_times();
         }
-        let carrier =
-            Receiving::Ring { ring, known: Known::default(), spills: Guarded::new(spills)? };
+        let carrier = Receiving::Ring {
+            ring,
+            known: Known::default(),
+            spills: Late::Open(Guarded::new(spills)?),
+        };
         Ok((LaneReceiver::new(carrier, limit), shared))
     }
 }

@@ -14,6 +14,7 @@ mod frames;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod gong;
+mod heirloom;
 mod lane;
 mod mailbox;
 mod patience;
@@ -38,6 +39,7 @@ pub(crate) use channel::ChannelError;
 pub(crate) use codec::{DecodeRow, plain, read_plain, read_row};
 pub use codec::{Decoder, Encoder};
 pub(crate) use gong::{Gong, Sleeper};
+pub(crate) use heirloom::Heirloom;
 pub(crate) use lane::{
     Body, Carrier, ChildEnds, Closer, Fault, LaneReceiver, LaneSender, Message, OwnedBody,
     ParentEnds, Reports, Tag, WAKE, connect, task_function, task_tag,

@@ -7,26 +7,31 @@ use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender};
-use serde::{Deserialize, Serialize};
 
 use super::channel::{self, Guarded};
 use super::frames;
+use super::heirloom::{self, Heirloom};
 use super::lane::Fault;
 use super::word::{Incoming, Outgoing, WORD, Word, longest};
 use crate::sys::{self, Interest, Room};
 
 /// Makes a channel for one child.
-pub(crate) fn upward(_room: &Room) -> Result<(UpReceiver, UpSender), Fault> {
+pub(crate) fn upward(room: &Room) -> Result<(UpReceiver, Heirloom), Fault> {
     let (sender, receiver) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
     let receiver = UpReceiver { socket: Guarded::new(receiver)?, words: Incoming::new(0) };
-    Ok((receiver, UpSender(sender)))
+    Ok((receiver, Heirloom::of(channel::socket_of_bytes(&sender), room)?))
 }
 
 /// The child's end.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct UpSender(IpcBytesSender);
 
 impl UpSender {
+    /// Takes over what this process has inherited.
+    pub(crate) fn new(inherited: Heirloom) -> Result<Self, Fault> {
+        heirloom::take_over(inherited).map(UpSender)
+    }
+
     /// Sends a word, and waits while the parent takes it. One thread at a time: the frames of two
     /// words would mix.
     pub(crate) fn send(&self, word: &Outgoing) -> Result<(), Fault> {

@@ -7,7 +7,7 @@ use super::context::{Worker, become_worker};
 use super::{control, desk, panic, words};
 use crate::registry::{Answer, Entry, SETUPS, Work};
 use crate::sys;
-use crate::wire::{Bootstrap, ChannelError, Fault, Greeting, LaneReceiver, Tag};
+use crate::wire::{Bootstrap, ChannelError, Fault, Greeting, LaneReceiver, Tag, UpSender};
 
 /// Works, and says with which code to leave.
 ///
@@ -31,6 +31,7 @@ pub(super) fn work(greeting: Greeting, watched: bool) -> i32 {
     let Ok((arguments, outcome, reports)) = ends.open(limit) else { return CUT_OFF };
     desk::sit_down(outcome, serves, belt, limit);
     panic::report_to(reports);
+    let Ok(up) = UpSender::new(up) else { return CUT_OFF };
     words::open(up, limit);
     become_worker(Worker { pid: std::process::id(), name, id, parent, tree });
     control::take_over(control);

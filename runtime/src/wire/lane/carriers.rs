@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::pool::Spill;
 use super::{Fault, Known, LaneReceiver, LaneSender, Pool, Receiving, Tag};
 use crate::sys::Room;
-use crate::wire::channel::Guarded;
+use crate::wire::channel::{Guarded, socket_of, socket_of_receiver};
 use crate::wire::codec::Encoder;
 use crate::wire::frames;
+use crate::wire::heirloom::{Heirloom, Late};
 use crate::wire::region::{Region, Sent};
 use crate::wire::ring::{CONTROL, Consumer, Control, Producer, Shared};
 
@@ -48,7 +49,7 @@ pub(crate) struct ParentEnds {
 /// The child's side of a connection, as it is sent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ChildEnds {
-    Ring { memory: Sent, spills_in: IpcReceiver<Spill>, spills_out: IpcSender<Spill> },
+    Ring { memory: Sent, spills_in: Heirloom, spills_out: Heirloom },
     Frames { from_parent: IpcBytesReceiver, to_parent: IpcBytesSender },
 }
 
@@ -66,9 +67,12 @@ pub(crate) fn connect(
             let (spills_out, spills_from_child) = ipc::channel().map_err(|_| Fault::NoRoom)?;
             let (to_child, to_parent) = rings(&region);
             let closer = Closer::Rings(to_child.clone(), to_parent.clone());
+            let spills_in = Heirloom::of(socket_of_receiver(&spills_in), room)?;
+            let spills_out = Heirloom::of(socket_of(&spills_out), room)?;
+            let spills_from_child = Late::Open(Guarded::new(spills_from_child)?);
             let ends = ParentEnds {
-                to_child: sending(to_child, spills_to_child),
-                from_child: receiving(to_parent, spills_from_child, limit)?,
+                to_child: sending(to_child, Late::Open(spills_to_child)),
+                from_child: receiving(to_parent, spills_from_child, limit),
                 reports: Reports::Slots { region: Arc::clone(&region), turn: 0 },
                 closer,
             };
@@ -89,14 +93,31 @@ pub(crate) fn connect(
 }
 
 impl ChildEnds {
+    /// What the child inherits of it.
+    pub(crate) fn heirlooms(&self) -> impl Iterator<Item = &Heirloom> {
+        let both = match self {
+            ChildEnds::Ring { spills_in, spills_out, .. } => [Some(spills_in), Some(spills_out)],
+            ChildEnds::Frames { .. } => [None, None],
+        };
+        both.into_iter().flatten()
+    }
+
+    /// The child has what it inherits, or will never be.
+    pub(crate) fn let_go(&mut self) {
+        if let ChildEnds::Ring { spills_in, spills_out, .. } = self {
+            spills_in.let_go();
+            spills_out.let_go();
+        }
+    }
+
     /// Opens the child's side.
     pub(crate) fn open(self, limit: usize) -> Result<(LaneReceiver, LaneSender, Reports), Fault> {
         match self {
             ChildEnds::Ring { memory: Sent(region), spills_in, spills_out } => {
                 let (to_child, to_parent) = rings(&region);
                 let reports = Reports::Slots { region, turn: 0 };
-                let from_parent = receiving(to_child, spills_in, limit)?;
-                Ok((from_parent, sending(to_parent, spills_out), reports))
+                let from_parent = receiving(to_child, Late::new(spills_in)?, limit);
+                Ok((from_parent, sending(to_parent, Late::new(spills_out)?), reports))
             }
             ChildEnds::Frames { from_parent, to_parent } => Ok((
                 LaneReceiver::new(Receiving::Frames(Guarded::new(from_parent)?), limit),
@@ -112,17 +133,17 @@ fn rings(region: &Arc<Region>) -> (Shared, Shared) {
     (to_child, Shared::in_region(region, CONTROL, TO_PARENT))
 }
 
-fn sending(ring: Shared, spills: IpcSender<Spill>) -> LaneSender {
+fn sending(ring: Shared, spills: Late<IpcSender<Spill>>) -> LaneSender {
     LaneSender::Ring { ring: Producer::new(ring), pool: Pool::default(), spills }
 }
 
 fn receiving(
     ring: Shared,
-    spills: IpcReceiver<Spill>,
+    spills: Late<Guarded<IpcReceiver<Spill>>>,
     limit: usize,
-) -> Result<LaneReceiver, Fault> {
-    let (ring, spills) = (Consumer::new(ring), Guarded::new(spills)?);
-    Ok(LaneReceiver::new(Receiving::Ring { ring, known: Known::default(), spills }, limit))
+) -> LaneReceiver {
+    let ring = Consumer::new(ring);
+    LaneReceiver::new(Receiving::Ring { ring, known: Known::default(), spills }, limit)
 }
 
 /// Wakes whoever waits for a child that is dead.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Fault, announce};
 use crate::wire::channel::{ChannelError, Guarded};
 use crate::wire::codec::Encoder;
+use crate::wire::heirloom::Late;
 use crate::wire::region::Region;
 
 /// How many regions a lane keeps; one more message waits until the oldest is free.
@@ -179,7 +180,7 @@ impl Known {
     pub(crate) fn find(
         &mut self,
         place: &[u8],
-        spills: &Guarded<IpcReceiver<Spill>>,
+        spills: &mut Late<Guarded<IpcReceiver<Spill>>>,
     ) -> Result<(Arc<Region>, usize), Fault> {
         let place: &[u8; 16] = place.try_into().map_err(|_| Fault::Rubbish)?;
         let [a, b, c, d, ..] = *place;
@@ -188,7 +189,7 @@ impl Known {
         let len = usize::try_from(len).map_err(|_| Fault::Rubbish)?;
         while !self.0.contains_key(&number) {
             // It was sent before the frame was published, so it is there, or the peer lies.
-            let spill = spills.receive_now().map_err(|error| match error {
+            let spill = spills.open()?.receive_now().map_err(|error| match error {
                 ChannelError::NoRoom => Fault::NoRoom,
                 _ => Fault::Rubbish,
             })?;

@@ -1,0 +1,134 @@
+//! Ends of channels that a child inherits, rather than being sent them.
+//!
+//! A socket that is on its way in a message makes each `close` of a socket, in whatever process, have
+//! the system look for cycles of such. So a child is told numbers. ipc-channel takes a descriptor from
+//! nowhere but a message: the child makes a channel, and what was inherited takes the place of what
+//! that had.
+
+use std::fmt;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use ipc_channel::ipc::{self, IpcBytesSender, IpcReceiver, IpcSender};
+use serde::{Deserialize, Serialize};
+
+use super::channel::{Guarded, socket_of, socket_of_bytes, socket_of_receiver};
+use super::lane::Fault;
+use crate::sys::{self, Room};
+
+/// What a child inherits. It is said as its number; the parent holds it until the child has it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Heirloom {
+    number: RawFd,
+    #[serde(skip)]
+    held: Option<OwnedFd>,
+}
+
+impl Heirloom {
+    /// Of an end that ipc-channel has made, by its number.
+    pub(super) fn of(end: Option<RawFd>, _room: &Room) -> Result<Self, Fault> {
+        let end = end.ok_or(Fault::Gone)?;
+        // SAFETY: it is the number of an end that the caller holds, and is not kept.
+        let end = unsafe { BorrowedFd::borrow_raw(end) };
+        let held = end.try_clone_to_owned().map_err(|_| Fault::NoRoom)?;
+        Ok(Heirloom { number: held.as_raw_fd(), held: Some(held) })
+    }
+
+    /// What the child is to inherit, while the parent holds it.
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.held.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The child has it, or will never be.
+    pub(crate) fn let_go(&mut self) {
+        self.held = None;
+    }
+
+    /// In the child, once: takes it over.
+    fn take(self) -> Result<File, Fault> {
+        // Where both sides are one process, as in tests, it has been here all the time.
+        let here = self.held.map(File::from);
+        here.or_else(|| sys::take_inherited(self.number)).ok_or(Fault::Gone)
+    }
+}
+
+/// An end of a channel that may have been inherited. Most processes have no use for it, so it is made
+/// one of ipc-channel's when it is first needed.
+pub(crate) enum Late<T> {
+    Inherited(File),
+    Open(T),
+}
+
+impl<T> fmt::Debug for Late<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Late")
+    }
+}
+
+impl<T: Adopt> Late<T> {
+    pub(super) fn new(heirloom: Heirloom) -> Result<Self, Fault> {
+        Ok(Late::Inherited(heirloom.take()?))
+    }
+
+    /// The end. It needs descriptors for a moment when it is first asked for.
+    pub(super) fn open(&mut self) -> Result<&mut T, Fault> {
+        if let Late::Inherited(inherited) = self {
+            let open = adopt(inherited)?;
+            *self = Late::Open(open);
+        }
+        match self {
+            Late::Open(open) => Ok(open),
+            Late::Inherited(_) => Err(Fault::Gone),
+        }
+    }
+}
+
+/// Takes over at once what a child inherits.
+pub(super) fn take_over<T: Adopt>(heirloom: Heirloom) -> Result<T, Fault> {
+    adopt(&heirloom.take()?)
+}
+
+fn adopt<T: Adopt>(inherited: &File) -> Result<T, Fault> {
+    let _room = sys::make_room(4).ok_or(Fault::NoRoom)?;
+    let (end, socket) = T::make()?;
+    let socket = socket.ok_or(Fault::Gone)?;
+    // SAFETY: this is the end's own socket, and nothing was sent to it or received from it.
+    let placed = unsafe { sys::take_place(inherited, socket) };
+    placed.map_err(|error| if sys::is_closed(&error) { Fault::Gone } else { Fault::NoRoom })?;
+    Ok(end)
+}
+
+/// An end of a channel of ipc-channel's, and the number of its socket.
+pub(crate) trait Adopt: Sized {
+    fn make() -> Result<(Self, Option<RawFd>), Fault>;
+}
+
+impl<T: fmt::Debug + Serialize> Adopt for IpcSender<T>
+where
+    T: for<'de> Deserialize<'de>,
+{
+    fn make() -> Result<(Self, Option<RawFd>), Fault> {
+        let (sender, _) = ipc::channel().map_err(|_| Fault::NoRoom)?;
+        let socket = socket_of(&sender);
+        Ok((sender, socket))
+    }
+}
+
+impl<T: fmt::Debug + Serialize> Adopt for Guarded<IpcReceiver<T>>
+where
+    T: for<'de> Deserialize<'de>,
+{
+    fn make() -> Result<(Self, Option<RawFd>), Fault> {
+        let (_, receiver) = ipc::channel::<T>().map_err(|_| Fault::NoRoom)?;
+        let socket = socket_of_receiver(&receiver);
+        Ok((Guarded::new(receiver)?, socket))
+    }
+}
+
+impl Adopt for IpcBytesSender {
+    fn make() -> Result<(Self, Option<RawFd>), Fault> {
+        let (sender, _) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
+        let socket = socket_of_bytes(&sender);
+        Ok((sender, socket))
+    }
+}
