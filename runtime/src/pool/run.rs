@@ -211,7 +211,7 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
         for body in wire::alike_bodies(frames, stride) {
             // As above.
             read.count += 1;
-            match wire::read_row(body, P::decode_output) {
+            match wire::read_row(body, |row| P::decode_output(row)) {
                 Ok(value) => each(value),
                 Err(_) => {
                     read.count -= 1;
@@ -262,16 +262,20 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
         }
         while self.items.is_some() {
             let room = self.window.saturating_sub(self.ahead());
-            let unit = self.unit(self.window);
-            if room < unit {
+            if room < self.enough(self.window, self.chunk) {
                 return;
             }
-            let want = room.min(self.chunk);
+            let (want, unit) = (room.min(self.chunk), self.unit(self.window));
             let refused = self.pull_chunk(want - want % unit);
             if refused && self.fail_fast {
                 return;
             }
         }
+    }
+
+    /// For so much room tasks are pulled: what is handed over costs as much for a few as for many.
+    fn enough(&self, window: u64, chunk: u64) -> u64 {
+        self.unit(window).max(chunk.min(window) / 2)
     }
 
     /// No fewer tasks than this are pulled: a chunk whose size was given is pulled whole.
@@ -426,7 +430,7 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
         let more = self.items.is_some();
         let changed = shared.wait(deadline, |state, _| {
             let (window, chunk) = (state.desk.window(&self.call), state.desk.chunk(&self.call));
-            let room = more && window.saturating_sub(self.ahead()) >= self.unit(window);
+            let room = more && window.saturating_sub(self.ahead()) >= self.enough(window, chunk);
             (room || !lock(outbox).is_empty()).then_some((window, chunk))
         });
         if let Some(changed) = changed {

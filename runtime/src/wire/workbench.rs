@@ -72,7 +72,7 @@ impl Workbench<'_> {
     }
 
     /// Takes the next task if it has this very tag and is at hand.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_alike(&mut self, tag: u32) -> Result<Option<Decoder<'_>>, Fault> {
         let now = self.now();
         let Some(body) = self.tasks.claimer.claim_alike(tag, now)? else { return Ok(None) };
@@ -164,7 +164,7 @@ impl Results {
     }
 
     /// Publishes what a task returned.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value(&mut self, row: &Encoder<'_>) -> Result<(), Fault> {
         match self.give(Tag::Value, row) {
             Err(Fault::NoRoom) => {
