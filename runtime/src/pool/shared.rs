@@ -356,6 +356,7 @@ impl State {
         let call =
             |chunk: &Chunk| matches!(chunk.call.sink, Sink::One(_)) || chunk.call.may_retry();
         self.desk.queued > 0
+            || !self.ends.is_empty()
             || self.phase != Phase::Open
             || self.rules.idle_timeout.is_some()
             || self.hands().any(|hand| idle(hand) || hand.out.iter().any(call))

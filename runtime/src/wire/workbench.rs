@@ -18,7 +18,7 @@ use crate::sys;
 pub(crate) struct BeltEnds {
     pub(super) memory: IpcSharedMemory,
     pub(super) gong: GongEnd,
-    /// The pool's fences are for its workers as well.
+    /// The pool's fences are for the worker as well, which then has cheap ones.
     pub(super) fenced: bool,
 }
 
@@ -35,6 +35,12 @@ pub(crate) struct Workbench<'a> {
 const UNHEARD: u64 = 2_000_000;
 
 impl BeltEnds {
+    /// Has this process pass the pool's fences. Called while it has one thread: with more, the system
+    /// waits for a moment in which all of them were elsewhere, and that is some ten milliseconds.
+    pub(crate) fn pass_fences(&mut self) {
+        self.fenced = self.fenced && sys::pass_fences();
+    }
+
     /// Opens the worker's ends; what closes the first from elsewhere.
     pub(crate) fn open(
         self,
@@ -49,7 +55,7 @@ impl BeltEnds {
         region.read_only(TASKS);
         let (tasks, results) = rings(&Arc::new(region));
         let closer = tasks.clone();
-        let claimer = Claimer::new(tasks, self.fenced && sys::pass_fences());
+        let claimer = Claimer::new(tasks, self.fenced);
         let tasks = Tasks { claimer, from, taken: 0 };
         let bell = results.clone();
         let (producer, gong) = (Producer::new(results), self.gong.open()?);

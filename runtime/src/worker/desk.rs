@@ -28,13 +28,16 @@ pub(crate) fn longest() -> usize {
     LONGEST.load(Ordering::Relaxed)
 }
 
-/// Says over what to answer and what is served.
+/// Says over what to answer and what is served. Called while the process has one thread.
 pub(super) fn sit_down(
     lane: LaneSender,
     serves: Option<Serves>,
-    belt: Option<BeltEnds>,
+    mut belt: Option<BeltEnds>,
     limit: usize,
 ) {
+    if let Some(belt) = &mut belt {
+        belt.pass_fences();
+    }
     LONGEST.store(limit, Ordering::Relaxed);
     *lock(&LANE) = Some(ManuallyDrop::new(lane));
     *lock(&SERVES) = serves;
