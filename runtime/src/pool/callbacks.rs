@@ -30,14 +30,16 @@ pub(super) struct Mapping(usize);
 impl Mapping {
     pub(super) fn of(pool: &Shared) -> Self {
         let pool = std::ptr::from_ref(pool) as usize;
-        MAPS.with_borrow_mut(|maps| maps.push(pool));
+        // A thread that is ending has none any more.
+        let _ = MAPS.try_with(|maps| maps.borrow_mut().push(pool));
         Mapping(pool)
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        MAPS.with_borrow_mut(|maps| {
+        let _ = MAPS.try_with(|maps| {
+            let mut maps = maps.borrow_mut();
             if let Some(last) = maps.iter().rposition(|&pool| pool == self.0) {
                 maps.remove(last);
             }
@@ -47,7 +49,8 @@ impl Drop for Mapping {
 
 /// Whether a map of this pool goes on in this thread.
 pub(super) fn is_mapping(pool: &Shared) -> bool {
-    MAPS.with_borrow(|maps| maps.contains(&(std::ptr::from_ref(pool) as usize)))
+    let pool = std::ptr::from_ref(pool) as usize;
+    MAPS.try_with(|maps| maps.borrow().contains(&pool)).unwrap_or(false)
 }
 
 /// Whether this thread is calling back.

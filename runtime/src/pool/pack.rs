@@ -48,11 +48,8 @@ impl Pack {
             if start >= BYTES {
                 return (added, None);
             }
-            self.until -= 1;
-            let wake = if self.until == 0 { WAKE } else { 0 };
-            if wake != 0 {
-                self.until = self.unit;
-            }
+            let ends = self.until == 1;
+            let wake = if ends { WAKE } else { 0 };
             if let Err(error) = rows.add(tag | wake, |row| P::encode(item, row)) {
                 return (added, Some(error));
             }
@@ -60,6 +57,7 @@ impl Pack {
             if size != self.stride {
                 self.stride = if self.count == 0 { size } else { 0 };
             }
+            self.until = if ends { self.unit } else { self.until - 1 };
             (self.count, self.last) = (self.count + 1, start);
         }
         (items.len(), None)
@@ -72,8 +70,8 @@ impl Pack {
         if count == 0 {
             return None;
         }
-        // The next one will most likely be as long.
-        let room = Vec::with_capacity(self.frames.len());
+        // The next one will most likely be as long; a single large task says nothing of the next.
+        let room = Vec::with_capacity(self.frames.len().min(2 * BYTES));
         let mut frames = std::mem::replace(&mut self.frames, room);
         flag_frame(&mut frames[self.last..], WAKE);
         self.until = self.unit;

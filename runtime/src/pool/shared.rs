@@ -323,7 +323,7 @@ impl Crank {
 
     /// When something is to be seen to though nobody says so, in nanoseconds.
     fn next_time(&mut self, now: u64) -> Option<u64> {
-        let look = self.is_left_alone().then_some(self.turned.max(now - now.min(MOMENT)) + MOMENT);
+        let look = self.is_left_alone().then(|| self.turned.saturating_add(MOMENT).max(now));
         self.state.next_time(now).into_iter().chain(look).min()
     }
 }
