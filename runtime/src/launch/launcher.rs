@@ -1,12 +1,11 @@
-//! On which thread children are created, and what lies ready for them.
+//! On which thread children are created.
 //!
 //! A child that asks to die with its parent dies with the *thread* that created it. Two threads
 //! live as long as the program: the initial one and the launcher. A start on the initial thread
-//! happens there; all others are handed to the launcher, which does nothing else but lay ready
-//! what the next start needs.
+//! happens there; all others are handed to the launcher, which does nothing else.
 
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,15 +14,12 @@ use std::sync::{Arc, Mutex};
 
 use super::plan::{Plan, StartError, Stdin, Stream};
 use super::spare::Spare;
-use super::started::{FirstWord, Meeting, Started};
+use super::started::{Meeting, Started};
 use crate::sys::{self, Pidfd};
-use crate::wire::{Carrier, Heirloom, VARIABLE, Variable};
+use crate::wire::{Heirloom, VARIABLE, Variable};
 
-/// What the launcher is asked for.
-enum Request {
-    Start(Box<Plan>, SyncSender<Result<Started, StartError>>),
-    Spare(Carrier),
-}
+/// What the launcher is asked for: a start, and where it answers.
+type Request = (Box<Plan>, SyncSender<Result<Started, StartError>>);
 
 /// How many requests may wait; more wait to be sent.
 const WAITING: usize = 16;
@@ -34,19 +30,9 @@ pub(crate) fn start(plan: Plan) -> Result<Started, StartError> {
         return create(plan);
     }
     let (answer, answered) = sync_channel(1);
-    let request = Request::Start(Box::new(plan), answer);
     let gone = || StartError::System("asking the launcher thread", ErrorKind::BrokenPipe.into());
-    launcher()?.send(request).map_err(|_| gone())?;
+    launcher()?.send((Box::new(plan), answer)).map_err(|_| gone())?;
     answered.recv().map_err(|_| gone())?
-}
-
-/// Has what the next start needs laid ready. Asked for when a child has all that it waits for: it
-/// takes a while, and room for descriptors is made for one at a time.
-pub(crate) fn lay_ready(carrier: Carrier) {
-    // If the launcher cannot be asked, the next start makes what it needs itself.
-    if let Ok(launcher) = launcher() {
-        let _ = launcher.try_send(Request::Spare(carrier));
-    }
 }
 
 /// The launcher thread's ear. The thread begins with the first start and lives as long as the
@@ -71,14 +57,9 @@ fn launcher() -> Result<SyncSender<Request>, StartError> {
 }
 
 fn serve(requests: &Receiver<Request>) {
-    for request in requests {
-        match request {
-            // A caller that has gone meanwhile drops the child, which kills it.
-            Request::Start(plan, answer) => {
-                let _ = answer.send(create(*plan));
-            }
-            Request::Spare(carrier) => Spare::lay_ready(carrier),
-        }
+    for (plan, answer) in requests {
+        // A caller that has gone meanwhile drops the child, which kills it.
+        let _ = answer.send(create(*plan));
     }
 }
 
@@ -120,26 +101,27 @@ fn create(plan: Plan) -> Result<Started, StartError> {
         nonce,
         control: control.as_fd().as_raw_fd(),
         lifeline: control.lifeline().as_raw_fd(),
+        up: up.number(),
+        ends: offer.numbers(),
         digest: plan.digest,
         users_mapped: sys::are_users_mapped(),
     };
     command.env(VARIABLE, variable.format());
-    // Alone: what ipc-channel sends at this moment is for a moment not close-on-exec, and would be
-    // inherited by this child.
+    // Alone: what another start passes on, and what ipc-channel sends, is for a moment not
+    // close-on-exec, and would be inherited by this child.
     let _room = sys::make_room(8).ok_or(StartError::Descriptors)?;
     // These are inherited under their own numbers, which the variable and the first word tell. What
     // another thread of the user starts at this moment inherits them as well, and can do nothing with
     // them.
-    let told = [greeted.as_fd(), control.as_fd(), control.lifeline()];
-    let heirlooms = std::iter::once(&up).chain(offer.heirlooms()).filter_map(Heirloom::as_fd);
-    for inherited in told.into_iter().chain(heirlooms) {
-        sys::inheritable(inherited)
+    let heirlooms = offer.heirlooms().into_iter().chain([&mut up]).filter_map(Heirloom::take_held);
+    let inherited: Vec<OwnedFd> = heirlooms.chain(plan.inherited).chain([greeted]).collect();
+    let told = inherited.iter().map(AsFd::as_fd).chain([control.as_fd(), control.lifeline()]);
+    for descriptor in told {
+        sys::inheritable(descriptor)
             .map_err(|error| StartError::System("passing a descriptor on", error))?;
     }
     let child = command.spawn();
-    drop(greeted);
-    up.let_go();
-    offer.let_go();
+    drop(inherited);
     let control = control.into_sender();
     let mut child = child.map_err(|error| refused(error, plan.directory.as_deref()))?;
     let pid = child.id();
@@ -156,8 +138,8 @@ fn create(plan: Plan) -> Result<Started, StartError> {
         stderr: child.stderr.take(),
         ends: Some(ends),
         words: Some((words, wake)),
-        first: Some(FirstWord { control, ends: offer, up }),
-        meeting: Some(Meeting { greeting, nonce }),
+        control: Some(control),
+        meeting: Some(Meeting { greeting: greeting.into(), nonce }),
     })
 }
 

@@ -19,6 +19,7 @@ mod plan;
 mod spare;
 mod started;
 
-pub(crate) use launcher::{lay_ready, start};
+pub(crate) use launcher::start;
 pub(crate) use plan::{Plan, StartError, Stdin, Stream};
+pub(crate) use spare::lay_ready;
 pub(crate) use started::{Expected, Meeting, Unmet};

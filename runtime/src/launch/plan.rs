@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use crate::wire::Carrier;
@@ -24,6 +25,8 @@ pub(crate) struct Plan {
     /// Whether it stays in the process group of its parent.
     pub(crate) share_group: bool,
     pub(crate) carrier: Carrier,
+    /// What it inherits besides its ends of the lanes.
+    pub(crate) inherited: Vec<OwnedFd>,
     pub(crate) max_message: usize,
     pub(crate) by_contents: bool,
     /// Of the build and the table that the child must have.

@@ -9,8 +9,7 @@ use crate::wire::{
     Carrier, ChildEnds, ControlOffer, Fault, Heirloom, ParentEnds, UpReceiver, connect, upward,
 };
 
-/// What the launcher thread makes while it is idle, so that the next start need not wait for it.
-/// Nothing of it has a name in the file system, so nothing stays behind when the program ends.
+/// What is made while a child begins, so that the next start need not wait for it. Nothing of it has a name in the file system, so nothing stays behind when the program ends.
 pub(super) struct Spare {
     pub(super) carrier: Carrier,
     pub(super) control: ControlOffer,
@@ -30,6 +29,19 @@ fn ready() -> MutexGuard<'static, Option<Spare>> {
     READY.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+/// Has what the next start needs lie ready: it takes a while. What fails now is tried again, and told,
+/// when it is needed.
+pub(crate) fn lay_ready(carrier: Carrier) {
+    // One at a time: room for descriptors is made for one.
+    static MAKING: Mutex<()> = Mutex::new(());
+    if let Ok(_alone) = MAKING.try_lock()
+        && ready().is_none()
+    {
+        let made = Spare::new(carrier).ok();
+        *ready() = made;
+    }
+}
+
 impl Spare {
     /// The one that lies ready, or a new one.
     pub(super) fn take(carrier: Carrier) -> Result<Self, StartError> {
@@ -41,14 +53,6 @@ impl Spare {
                 drop(other);
                 Self::new(carrier)
             }
-        }
-    }
-
-    /// Makes one where none lies ready. What fails now is tried again, and told, when it is needed.
-    pub(super) fn lay_ready(carrier: Carrier) {
-        if ready().is_none() {
-            let made = Self::new(carrier).ok();
-            *ready() = made;
         }
     }
 

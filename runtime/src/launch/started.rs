@@ -2,15 +2,13 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::process::{ChildStderr, ChildStdout};
 use std::sync::Arc;
 
 use crate::sys::{self, Build, Pidfd, Wake};
-use crate::wire::{
-    Bootstrap, ChannelError, ChildEnds, ControlSender, Heirloom, Hello, ParentEnds, UpReceiver,
-};
+use crate::wire::{ControlSender, Hello, ParentEnds, UpReceiver};
 
 /// A child that was created. Nobody has heard of it yet.
 pub(crate) struct Started {
@@ -21,39 +19,13 @@ pub(crate) struct Started {
     pub(crate) ends: Option<ParentEnds>,
     /// Where its words arrive, and what wakes whoever looks after it.
     pub(crate) words: Option<(UpReceiver, Wake)>,
-    pub(crate) first: Option<FirstWord>,
+    pub(crate) control: Option<ControlSender>,
     pub(crate) meeting: Option<Meeting>,
-}
-
-/// What goes to the child with its first word, and the channel for it.
-pub(crate) struct FirstWord {
-    pub(super) control: ControlSender,
-    pub(super) ends: ChildEnds,
-    pub(super) up: Heirloom,
-}
-
-impl FirstWord {
-    /// Says it. The child need not have begun: it lies there for it.
-    ///
-    /// `bootstrap` makes it from the child's ends of the lanes and of the way up.
-    pub(crate) fn say(
-        self,
-        bootstrap: impl FnOnce(ChildEnds, Heirloom) -> Bootstrap,
-    ) -> Result<ControlSender, Unmet> {
-        let no_room = || Unmet::Wrong("the descriptor limit is reached".to_owned());
-        // For the copy of the region that ipc-channel makes to send it.
-        let _room = sys::make_room(4).ok_or_else(no_room)?;
-        self.control.begin(bootstrap(self.ends, self.up)).map_err(|error| match error {
-            ChannelError::NoRoom => no_room(),
-            _ => Unmet::HungUp,
-        })?;
-        Ok(self.control)
-    }
 }
 
 /// The child's greeting, to be waited for.
 pub(crate) struct Meeting {
-    pub(super) greeting: OwnedFd,
+    pub(super) greeting: File,
     pub(super) nonce: u128,
 }
 
@@ -101,10 +73,11 @@ impl Meeting {
     }
 
     /// Meets a child that has said something: what went wrong on its side comes as text.
-    pub(crate) fn greet(self, pid: u32, expected: &Expected) -> Result<(), Unmet> {
+    pub(crate) fn greet(&mut self, pid: u32, expected: &Expected) -> Result<(), Unmet> {
         let program = expected.program.display();
         let mut word = [0; 512];
-        let len = File::from(self.greeting)
+        let len = self
+            .greeting
             .read(&mut word)
             .map_err(|error| format!("its greeting could not be read: {error}"))?;
         let hello = match &word[..len] {

@@ -234,8 +234,8 @@ impl<P, K> Builder<P, K> {
     }
 
     /// Shares no memory with the process: all messages travel as frames over sockets. A process
-    /// that shares memory and is out to harm can take this one down, by truncating what they
-    /// share. Slower: about 1 million small messages a second.
+    /// that shares memory and is out to harm can take this one down, by truncating what large
+    /// messages travel in. Slower: about 1 million small messages a second.
     pub fn untrusted(mut self) -> Self {
         self.settings.carrier = Carrier::Frames;
         self

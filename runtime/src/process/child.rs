@@ -12,8 +12,8 @@ use super::start::Begun;
 use crate::error::{DecodeError, Error, JoinError};
 use crate::id::ProcessId;
 use crate::outcome::{ExitReason, Intent};
-use crate::route::{Life, Seat, Tail};
-use crate::wire::Decoder;
+use crate::route::{Life, Outbox, Seat, Tail};
+use crate::wire::{Decoder, OwnedBody};
 
 /// How long a step of [`Child::stop`] waits before the next, harder one.
 const STEP: Duration = Duration::from_secs(2);
@@ -59,7 +59,10 @@ pub struct Child<T> {
     life: Arc<Life>,
     seat: Seat,
     tails: (Tail, Tail),
+    outbox: Option<Arc<Outbox>>,
     decode: fn(&mut Decoder<'_>) -> Result<T, DecodeError>,
+    /// Its value was given to whoever wanted that first.
+    given: bool,
     detached: bool,
 }
 
@@ -99,8 +102,8 @@ impl<T> Child<T> {
         begun: Begun,
         decode: fn(&mut Decoder<'_>) -> Result<T, DecodeError>,
     ) -> Self {
-        let Begun { life, seat, tails, .. } = begun;
-        Child { life, seat, tails, decode, detached: false }
+        let Begun { life, seat, tails, outbox, .. } = begun;
+        Child { life, seat, tails, outbox, decode, given: false, detached: false }
     }
 
     /// Its pid. Once the process has ended, the system may give it to another.
@@ -232,9 +235,70 @@ impl<T> Child<T> {
     /// ```
     pub fn join(self) -> Result<T, JoinError> {
         let reason = self.wait();
-        let Some(value) = self.life.take_value() else {
-            return Err(self.no_value(reason));
+        let value = self.life.take_value();
+        let value = value.or_else(|| {
+            let given = self.given && reason == ExitReason::Finished;
+            given.then(|| OwnedBody::Bytes(Vec::new()))
+        });
+        value.map_or_else(|| Err(self.no_value(reason)), |value| self.decode(value))
+    }
+
+    /// Waits for what the function returns, and no longer: its process is about to end then. That is
+    /// some tenths of a millisecond less than [`join`](Child::join) takes, or what the process does
+    /// at its exit.
+    ///
+    /// The process comes with the value, as a `Child` that has none. Joining that waits for its end,
+    /// dropping it kills the process. Until then there may be more to come of what the process printed.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`join`](Child::join), with the process reaped, if there is no value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// #[procession::process]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// fn main() -> Result<(), procession::Error> {
+    ///     let (value, ending) = square::spawn(7)?.value()?;
+    ///     assert_eq!(value, 49);
+    ///     ending.join()?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn value(mut self) -> Result<(T, Child<()>), JoinError> {
+        let early = match (&self.outbox, lost_in_fork()) {
+            (Some(outbox), None) => self.seat.value().or_else(|| outbox.value()),
+            _ => None,
         };
+        let value = match early {
+            Some(value) => value,
+            None => {
+                let reason = self.wait();
+                self.life.take_value().ok_or_else(|| self.no_value(reason))?
+            }
+        };
+        Ok((self.decode(value)?, self.ending()))
+    }
+
+    /// The same process, of which nobody wants a value any more.
+    fn ending(&mut self) -> Child<()> {
+        self.detached = true;
+        Child {
+            life: Arc::clone(&self.life),
+            seat: self.seat.clone(),
+            tails: self.tails.clone(),
+            outbox: None,
+            decode: |_| Ok(()),
+            given: true,
+            detached: false,
+        }
+    }
+
+    fn decode(&self, value: OwnedBody) -> Result<T, JoinError> {
         let decoded = value.body().decode(|mut row| {
             let value = (self.decode)(&mut row)?;
             row.finish::<T>()?;

@@ -11,14 +11,15 @@ use super::context;
 use crate::error::SpawnError;
 use crate::id::Place;
 use crate::launch::{self, Expected, Plan, StartError, Stdin, Stream};
+use crate::outcome::Intent;
 use crate::registry::{self, Entry};
 use crate::route::{
-    AskLast, Attendance, Awaited, Life, Listeners, Seat, Slot, Style, Tail, attend, here,
+    AskLast, Attendance, Awaited, Life, Listeners, Outbox, Reserved, Seat, Slot, Style, Tail, here,
 };
 use crate::sys::{self, Build};
 use crate::wire::{
-    Belt, BeltRegion, Bootstrap, Carrier, Encoder, Fault, Gong, LanePair, LaneReceiver, LaneSender,
-    MailboxOffer, Serves, Tag, digest_of,
+    Belt, BeltRegion, Bootstrap, Carrier, Encoder, Fault, Gong, Heirloom, LanePair, LaneReceiver,
+    LaneSender, Serves, Tag, digest_of,
 };
 use crate::worker::standing;
 
@@ -91,6 +92,8 @@ pub(crate) struct Begun {
     pub(crate) tails: (Tail, Tail),
     pub(crate) lanes: Option<(LaneSender, LaneReceiver)>,
     pub(crate) belt: Option<Belt>,
+    /// Where its value can be had before it has ended, if it is awaited.
+    pub(crate) outbox: Option<Arc<Outbox>>,
 }
 
 impl Settings {
@@ -146,6 +149,36 @@ impl Settings {
     ) -> Result<Begun, SpawnError> {
         let Ready { name, entry, expected, depth } = ready;
         let tried = expected.program.clone();
+        let processes = |source| SpawnError::Processes { process: name.clone(), source };
+        // First: where there is no thread to look after a child there must be none.
+        let seat = Reserved::new(self.carrier).map_err(processes)?;
+        let no_room = || explain(&name, PathBuf::new(), StartError::Descriptors);
+        let region = match (&lanes, self.carrier) {
+            (Lanes::Pool(gong, _), Carrier::Ring) => {
+                let region = BeltRegion::new().map_err(|_| no_room())?;
+                let ends = region.ends(gong).map_err(|_| no_room())?;
+                Some((region, ends))
+            }
+            _ => None,
+        };
+        let (region, belt) = region.unzip();
+        // What the slot hands over is for this child alone, so it comes last of all that may fail.
+        let serves = match &lanes {
+            Lanes::Serve(slot) => Some(serves(slot, self.carrier).map_err(|_| no_room())?),
+            _ => None,
+        };
+        let (id, number) = context::next_id();
+        let mut bootstrap = Bootstrap {
+            entry,
+            name: name.clone(),
+            id: id.to_string(),
+            parent: context::as_parent(),
+            memory_limit: self.memory_limit,
+            max_message: self.max_message as u64,
+            tree: context::tree(),
+            serves,
+            belt,
+        };
         let plan = Plan {
             title: context::title(&name),
             by_contents: matches!(expected.build, Build::Contents { .. }),
@@ -158,135 +191,98 @@ impl Settings {
             stderr: stream(self.stderr),
             share_group: self.share_group,
             carrier: self.carrier,
+            inherited: bootstrap.heirlooms().filter_map(Heirloom::take_held).collect(),
             max_message: self.max_message,
             in_init: expected.in_init,
             depth,
             digest: digest_of(&expected.build, expected.table),
         };
-        let no_room = || explain(&name, PathBuf::new(), StartError::Descriptors);
-        // What the slot hands over is for this child alone, so it comes last of all that may fail.
-        let serves = match &lanes {
-            Lanes::Serve(slot) => Some(serves(slot, self.carrier).map_err(|_| no_room())?),
-            _ => None,
-        };
-        let region = match (&lanes, self.carrier) {
-            (Lanes::Pool(gong, _), Carrier::Ring) => {
-                Some((BeltRegion::new().map_err(|_| no_room())?, Arc::clone(gong)))
-            }
-            _ => None,
-        };
         let mut started = launch::start(plan).map_err(|error| explain(&name, tried, error))?;
         let system = |action, source| SpawnError::System { process: name.clone(), action, source };
         let gone = || system("taking the process over", std::io::ErrorKind::BrokenPipe.into());
         let mut ends = started.ends.take().ok_or_else(gone)?;
+        let control = started.control.take().ok_or_else(gone)?;
+        let (words, wake) = started.words.take().ok_or_else(gone)?;
+        let meeting = started.meeting.take().ok_or_else(gone)?;
+        let pid = started.pid;
+        let (watch, ended) = (started.watch.clone(), listeners.ended);
+        let life = Life::begin(pid, name.clone(), (id, number), watch, wake, ended);
+        life.edge().hears(control);
+        let mut from_child = Some(ends.from_child);
+        if let Lanes::Serve(slot) = &lanes {
+            let lane = from_child.take_if(|_| self.carrier == Carrier::Ring);
+            slot.serve(Arc::clone(life.edge()), Arc::clone(&life), lane);
+        }
+        // Last, because the child may answer at once.
+        let mut said = ends.to_child.send(Tag::Begin, &bootstrap.row(), None);
         let arguments = match (self.carrier, &lanes) {
             (_, Lanes::Pool(..)) => None,
             // Nobody reads a socket yet, so its attendant sends what may be too much for it.
             (Carrier::Frames, Lanes::Outcome | Lanes::Serve(_)) => Some(row.into_vec()),
             _ => {
-                let sent = ends.to_child.send(Tag::Value, &row, None);
-                sent.map_err(|fault| match fault {
-                    Fault::NoRoom => no_room(),
-                    _ => system("sending the arguments", std::io::ErrorKind::BrokenPipe.into()),
-                })?;
+                said = said.and_then(|()| ends.to_child.send(Tag::Value, &row, None));
                 None
             }
         };
-        let (id, number) = context::next_id();
-        let bootstrap = {
-            let (name, id, memory_limit) = (name.clone(), id.to_string(), self.memory_limit);
-            let max_message = self.max_message as u64;
-            let parent = context::as_parent();
-            let tree = context::tree();
-            let region = region.clone();
-            move |ends, up| Bootstrap {
-                entry,
-                name,
-                id,
-                parent,
-                memory_limit,
-                max_message,
-                ends,
-                up,
-                tree,
-                serves: serves.and_then(|serves| serves()),
-                // Without room for it the worker has no belt, and says so.
-                belt: region.and_then(|(region, gong)| region.ends(&gong).ok()),
+        // A child that has ended already says so itself.
+        let said = if said == Err(Fault::NoRoom) { Err(no_room()) } else { Ok(()) };
+        if let Err(error) = &said {
+            // It never hears what to do, and was never known.
+            life.unmourned();
+            let _ = life.kill(Intent::GiveUp(error.to_string()));
+        }
+        let (mut opened, mut belt, mut outbox) = (None, None, None);
+        let outcome = match (lanes, from_child) {
+            (Lanes::Outcome | Lanes::Serve(_), Some(from_child)) => {
+                let lane = Outbox::new(ends.to_child, from_child, arguments);
+                Awaited::Lane(Arc::clone(outbox.insert(lane)))
             }
-        };
-        let first = started.first.take().ok_or_else(gone)?;
-        let meeting = started.meeting.take().ok_or_else(gone)?;
-        let pid = started.pid;
-        let (words, wake) = started.words.take().ok_or_else(gone)?;
-        let (watch, ended) = (started.watch.clone(), listeners.ended);
-        let life = Life::begin(pid, name.clone(), (id, number), watch, wake, ended);
-        let (mut opened, mut belt) = (None, None);
-        let outcome = match (lanes, self.carrier) {
-            (Lanes::Outcome, _) => Awaited::Lane(ends.to_child, ends.from_child),
-            (Lanes::Open, _) => {
-                opened = Some((ends.to_child, ends.from_child));
+            (Lanes::Open, Some(from_child)) => {
+                opened = Some((ends.to_child, from_child));
                 Awaited::Nothing
             }
-            (Lanes::Pool(_, hear), _) => match region {
-                Some((region, _)) => {
-                    let lanes = LanePair::new(ends.to_child, ends.from_child);
+            (Lanes::Pool(_, hear), Some(from_child)) => match region {
+                Some(region) => {
+                    let lanes = LanePair::new(ends.to_child, from_child);
                     belt = Some(region.belt(lanes.clone()));
                     Awaited::Asked(Box::new(move || (lanes.last_word(), None)))
                 }
-                None => Awaited::Asked(hear(ends.from_child)),
+                None => Awaited::Asked(hear(from_child)),
             },
-            (Lanes::Serve(slot), Carrier::Frames) => {
-                slot.serve(Arc::clone(life.edge()), Arc::clone(&life), None);
-                Awaited::Lane(ends.to_child, ends.from_child)
-            }
-            (Lanes::Serve(slot), Carrier::Ring) => {
-                let (edge, life) = (Arc::clone(life.edge()), Arc::clone(&life));
-                slot.serve(edge, life, Some(ends.from_child));
+            (Lanes::Serve(slot), None) => {
                 Awaited::Answers(ends.to_child, Arc::clone(&slot.answers))
             }
+            (_, None) => Awaited::Nothing,
         };
-        // Last, because the child may answer at once.
-        let begun = first.say(bootstrap).map(|control| life.edge().hears(control));
         let (out, err) = (Tail::default(), Tail::default());
         let timeout =
             self.timeout.and_then(|limit| Some((limit, Instant::now().checked_add(limit)?)));
-        let seat = attend(Attendance {
+        let seat = seat.begin(Attendance {
             life: life.clone(),
             meeting,
             expected,
-            begun,
             outcome,
             reports: ends.reports,
             closer: ends.closer,
             words,
             listener: listeners.local,
-            arguments,
             stdout: (started.stdout.take(), style(self.stdout, &name, pid), out.clone()),
             stderr: (started.stderr.take(), style(self.stderr, &name, pid), err.clone()),
             start_limit: self.start_timeout,
             timeout,
             limited: self.memory_limit.is_some(),
-        })
-        .map_err(|source| SpawnError::Processes { process: name.clone(), source })?;
-        launch::lay_ready(self.carrier);
-        Ok(Begun { life, seat, tails: (out, err), lanes: opened, belt })
+        });
+        said.map(|()| Begun { life, seat, tails: (out, err), lanes: opened, belt, outbox })
     }
 }
 
 /// What a child needs to serve a slot.
-fn serves(slot: &Slot, carrier: Carrier) -> Result<Service, Fault> {
-    let (offer, incarnation) = slot.hand_over()?;
-    debug_assert_eq!(offer.is_some(), carrier == Carrier::Ring);
+fn serves(slot: &Slot, carrier: Carrier) -> Result<Serves, Fault> {
+    let (ends, incarnation) = slot.hand_over()?;
+    debug_assert_eq!(ends.is_some(), carrier == Carrier::Ring);
     let place = Place { tree: context::tree(), owner: here().clone(), target: slot.target };
-    // Without room for it there is no mailbox, and the child says so.
-    Ok(Box::new(move || {
-        let ends = offer.map(MailboxOffer::into_ends).transpose().ok()?;
-        Some(Serves { place, incarnation, ends })
-    }))
+    Ok(Serves { place, incarnation, ends })
 }
-
-/// Hands a slot to a child, at the last moment.
-type Service = Box<dyn FnOnce() -> Option<Serves> + Send>;
 
 /// The carrier of processes that are trusted: the ring, unless `PROCESSION_CARRIER=frames` asks
 /// for the other one (as CI does, to run everything over both).

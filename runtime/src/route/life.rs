@@ -147,7 +147,7 @@ impl Life {
     }
 
     /// Nobody hears of its end but who waits for it: it was never known.
-    pub(super) fn unmourned(&self) {
+    pub(crate) fn unmourned(&self) {
         self.state().mourner.0 = None;
     }
 

@@ -14,23 +14,27 @@ mod edge;
 mod letters;
 mod life;
 mod links;
+mod outbox;
 mod output;
 mod post;
 mod router;
+mod seat;
 mod slot;
 mod words;
 
 pub(crate) use asks::{Asking, Told, Unanswered, Woken, begin, lone, random_number, tell};
-pub(crate) use attendant::{AskLast, Attendance, Awaited, LastWord, Seat, attend};
+pub(crate) use attendant::{AskLast, Attendance, Awaited, LastWord};
 pub(crate) use clock::{Timer, at};
 pub(crate) use edge::{Listeners, Mourner};
 pub(crate) use letters::{Letter, next as next_letter};
 pub(crate) use life::{Life, living};
 pub(crate) use links::send as send_far;
+pub(crate) use outbox::Outbox;
 pub(crate) use output::{Style, Tail};
 pub(crate) use post::{
     Aside, answer, aside, forget, heard, here, prepare, read_aside, read_down, ready, watch,
 };
 #[cfg(test)]
 pub(crate) use router::{Post, send, set_post};
+pub(crate) use seat::{Reserved, Seat};
 pub(crate) use slot::{Arrival, Fed, Held, Line, Mail, Slot, Taken, Terms, close, find, open};

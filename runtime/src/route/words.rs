@@ -11,8 +11,8 @@ use crate::sys::Wake;
 use crate::wire::{Fault, Taken, UpReceiver};
 
 /// A child's way up.
-pub(super) struct Words<'a> {
-    life: &'a Life,
+pub(super) struct Words {
+    life: Arc<Life>,
     /// `None` once the child has closed its end, or is not listened to any more.
     from: Option<UpReceiver>,
     listener: Option<Listener>,
@@ -25,9 +25,10 @@ const TURN: usize = 64;
 /// More than a socket can hold, in case somebody goes on sending after the child has ended.
 const MOST_LEFT: usize = 4096;
 
-impl<'a> Words<'a> {
-    pub(super) fn new(life: &'a Life, from: UpReceiver, listener: Option<Listener>) -> Self {
-        Words { life, from: Some(from), listener, wake: life.edge().wake() }
+impl Words {
+    pub(super) fn new(life: Arc<Life>, from: UpReceiver, listener: Option<Listener>) -> Self {
+        let wake = life.edge().wake();
+        Words { life, from: Some(from), listener, wake }
     }
 
     /// Readable when the child has sent something.
@@ -63,7 +64,7 @@ impl<'a> Words<'a> {
         for _ in 0..most {
             match self.from.as_mut()?.take() {
                 Ok(Taken::Word(word)) => {
-                    router::from_below(self.life, word, self.listener.as_ref());
+                    router::from_below(&self.life, word, self.listener.as_ref());
                 }
                 Ok(Taken::Part) => {}
                 Ok(Taken::Nothing) => return None,

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, MutexGuard};
 
@@ -167,6 +167,29 @@ pub(crate) fn identity(number: RawFd) -> Option<Identity> {
     // SAFETY: the number is only asked about; where it is not open the call says so.
     let asked = ManuallyDrop::new(unsafe { File::from_raw_fd(number) });
     asked.metadata().ok().map(|file| Identity(file.dev(), file.ino()))
+}
+
+/// A descriptor that may be closed behind our back, with something of the user's opened under its number.
+#[derive(Debug)]
+pub(crate) struct Owned(ManuallyDrop<File>, Option<Identity>);
+
+impl Owned {
+    pub(crate) fn new(file: File) -> Self {
+        let identity = identity(file.as_raw_fd());
+        Owned(ManuallyDrop::new(file), identity)
+    }
+
+    /// The file, if it is still what it was.
+    pub(crate) fn file(&self) -> Option<&File> {
+        (self.1.is_some() && identity(self.0.as_raw_fd()) == self.1).then_some(&*self.0)
+    }
+
+    /// Closes it, if it is still what it was.
+    pub(crate) fn close(self) {
+        if self.file().is_some() {
+            drop(ManuallyDrop::into_inner(self.0));
+        }
+    }
 }
 
 /// Whether this is an open pipe, other than a standard stream.

@@ -1,20 +1,70 @@
 //! Memory that is shared with another process.
 
 use std::ffi::c_void;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::ptr::NonNull;
 
-use rustix::mm::{Advice, MprotectFlags, madvise, mprotect};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fstat, ftruncate, memfd_create};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mprotect, munmap};
 
-/// Gives the pages of a shared mapping back to the system: they read as zero and cost nothing
-/// until they are written again.
-///
-/// # Safety
-///
-/// `start` and `len` are a whole mapping of shared memory, aligned to pages, that stays mapped
-/// during the call and whose contents nobody needs.
-pub(crate) unsafe fn give_back(start: *mut u8, len: usize) {
-    // SAFETY: the caller vouches for the range. Where the advice is refused the pages stay, which
-    // costs memory and nothing else.
-    let _ = unsafe { madvise(start.cast::<c_void>(), len, Advice::LinuxRemove) };
+/// Shared memory that this process has mapped, and what it can be passed on by.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    start: NonNull<c_void>,
+    len: usize,
+    file: OwnedFd,
+}
+
+// SAFETY: the mapping belongs to the process, not to a thread, and stays until this is dropped.
+unsafe impl Send for Mapping {}
+// SAFETY: as above; this hands out its address and nothing else.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Makes memory of zeros, which costs nothing until it is written. Nobody can change its length any
+    /// more: who shares it could end the others by that.
+    pub(crate) fn new(len: usize) -> io::Result<Self> {
+        let file = memfd_create("procession", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        ftruncate(&file, len as u64)?;
+        fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+        Self::map(file, len)
+    }
+
+    /// Maps memory that another process has made.
+    pub(crate) fn of(file: OwnedFd) -> io::Result<Self> {
+        let len = usize::try_from(fstat(&file)?.st_size).unwrap_or(0);
+        Self::map(file, len)
+    }
+
+    fn map(file: OwnedFd, len: usize) -> io::Result<Self> {
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the system chooses where, so nothing that is mapped is replaced.
+        let start =
+            unsafe { mmap(std::ptr::null_mut(), len, protection, MapFlags::SHARED, &file, 0) }?;
+        let start = NonNull::new(start).ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(Mapping { start, len, file })
+    }
+
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start.cast()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Another descriptor of it.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.file.as_fd().try_clone_to_owned()
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: this is the whole mapping, and whoever had its address borrowed it from this.
+        let _ = unsafe { munmap(self.start.as_ptr(), self.len) };
+    }
 }
 
 /// Has writing to pages of a shared mapping end this process.

@@ -10,17 +10,23 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 /// or its end.
 pub(crate) struct Interest<'a> {
     descriptor: Option<BorrowedFd<'a>>,
-    writing: bool,
+    /// Besides its end.
+    what: PollFlags,
     pub(crate) ready: bool,
 }
 
 impl<'a> Interest<'a> {
     pub(crate) fn in_reading(descriptor: Option<BorrowedFd<'a>>) -> Self {
-        Interest { descriptor, writing: false, ready: false }
+        Interest { descriptor, what: PollFlags::IN, ready: false }
     }
 
     pub(crate) fn in_writing(descriptor: BorrowedFd<'a>) -> Self {
-        Interest { descriptor: Some(descriptor), writing: true, ready: false }
+        Interest { descriptor: Some(descriptor), what: PollFlags::OUT, ready: false }
+    }
+
+    /// In nothing but that the other side hangs up.
+    pub(crate) fn in_the_end(descriptor: Option<BorrowedFd<'a>>) -> Self {
+        Interest { descriptor, what: PollFlags::empty(), ready: false }
     }
 }
 
@@ -30,8 +36,7 @@ pub(crate) fn poll(interests: &mut [Interest<'_>], deadline: Option<Instant>) ->
         let mut waiting: Vec<PollFd<'_>> = interests
             .iter()
             .filter_map(|interest| {
-                let what = if interest.writing { PollFlags::OUT } else { PollFlags::IN };
-                Some(PollFd::from_borrowed_fd(interest.descriptor?, what))
+                Some(PollFd::from_borrowed_fd(interest.descriptor?, interest.what))
             })
             .collect();
         let left = deadline.map(|at| timespec(at.saturating_duration_since(Instant::now())));

@@ -43,8 +43,7 @@ pub(crate) struct BeltRegion(Arc<Region>);
 impl BeltRegion {
     pub(crate) fn new() -> Result<Self, Fault> {
         let room = sys::make_room(4).ok_or(Fault::NoRoom)?;
-        let region = Region::zeroed(RESULTS.end, &room).map_err(|_| Fault::NoRoom)?;
-        region.give_back();
+        let region = Region::new(RESULTS.end, &room).map_err(|_| Fault::NoRoom)?;
         Ok(BeltRegion(Arc::new(region)))
     }
 
@@ -54,10 +53,10 @@ impl BeltRegion {
         self.0.write(at, bytes);
     }
 
-    /// What is sent to the worker, at once: the copies are not close-on-exec.
+    /// What the worker needs.
     pub(crate) fn ends(&self, gong: &Gong) -> Result<BeltEnds, Fault> {
-        let memory = self.0.copy().map_err(|_| Fault::NoRoom)?;
-        Ok(BeltEnds { memory, gong: gong.copy()?, fenced: sys::has_fences_elsewhere() })
+        let (memory, gong) = (self.0.heirloom()?, gong.end()?);
+        Ok(BeltEnds { memory, gong, fenced: sys::has_fences_elsewhere() })
     }
 
     /// The pool's end, and the lanes of the worker's process.

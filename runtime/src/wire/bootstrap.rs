@@ -1,20 +1,18 @@
-//! How a child and its parent meet: the control channel that a child is started with, the first
-//! word, and the hello.
+//! How a child and its parent meet: what a child is started with, the first word, and the hello.
 //!
 //! ```text
-//!  parent                                     child
-//!  ControlOffer::new ── socket, digest (variable) ──►  Greeting::new
-//!  ControlSender::begin ── Control::Begin ──────────►  Greeting::begin
-//!  Hello::read  ◄─────────── greeting pipe ──────────  Hello::write
+//!  parent                                        child
+//!  variable: descriptors, digest ─────────────►  ChildEnds, UpSender, ControlReceiver
+//!  Bootstrap ────────── lane, Tag::Begin ─────►  Bootstrap::read
+//!  Hello::read  ◄────────── greeting pipe ─────  Hello::write
 //! ```
 //!
-//! The child inherits its end of the channel, so nobody else can be at it, nothing has a name, and
+//! The child inherits its ends of all channels, so nobody else can be at them, nothing has a name, and
 //! neither side waits for the other: the first word lies there when the child gets to it. What that
 //! word says is for an equal build alone, so the child first compares itself with what the variable
 //! says; its hello is for the parent to know, and to compare in full.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 
@@ -23,8 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::{self, ChannelError};
 use super::codec::{Decoder, Encoder};
-use super::heirloom::Heirloom;
-use super::lane::{ChildEnds, Fault};
+use super::heirloom::{Heirloom, Late};
+use super::lane::{Body, Fault};
 use super::mailbox::MailboxEnds;
 use super::workbench::BeltEnds;
 use crate::id::Place;
@@ -68,15 +66,13 @@ pub(crate) fn digest_of(build: &Build, table: u64) -> u64 {
 /// What a parent says to a child, besides messages.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Control {
-    /// The first word: what to run and over what.
-    Begin(Box<Bootstrap>),
     /// Please stop.
     Stop,
     /// A part of a word.
     Frame(#[serde(with = "super::bytes")] Vec<u8>),
 }
 
-/// All that a child needs to know.
+/// All that a child needs to know: the first word, which comes over its lane.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Bootstrap {
     pub(crate) entry: u32,
@@ -85,13 +81,33 @@ pub(crate) struct Bootstrap {
     pub(crate) parent: ParentIs,
     pub(crate) memory_limit: Option<u64>,
     pub(crate) max_message: u64,
-    pub(crate) ends: ChildEnds,
-    pub(crate) up: Heirloom,
     /// The number that all processes of this run of the program share.
     pub(crate) tree: u64,
     pub(crate) serves: Option<Serves>,
     /// What tasks and results of a pool travel on; without one they do as words and over the lane.
     pub(crate) belt: Option<BeltEnds>,
+}
+
+impl Bootstrap {
+    /// As a row.
+    pub(crate) fn row(&self) -> Encoder<'_> {
+        let mut row = Encoder::new(usize::MAX);
+        // These are numbers and texts: there is nothing in them that could fail.
+        let _ = row.section(self);
+        row
+    }
+
+    /// From the body of a message.
+    pub(crate) fn read(body: &Body<'_>) -> Result<Self, Fault> {
+        body.decode(|mut row| row.section()).map_err(|_| Fault::Rubbish)
+    }
+
+    /// What the child inherits besides its ends of the lanes.
+    pub(crate) fn heirlooms(&mut self) -> impl Iterator<Item = &mut Heirloom> {
+        let mailbox = self.serves.iter_mut().filter_map(|serves| serves.ends.as_mut());
+        let belt = self.belt.iter_mut().flat_map(BeltEnds::heirlooms);
+        mailbox.flat_map(MailboxEnds::heirlooms).chain(belt)
+    }
 }
 
 /// The slot that a child serves.
@@ -162,10 +178,6 @@ impl ControlSender {
         Some(ControlSender { sender: Mutex::new(sender), socket, _lifeline: lifeline })
     }
 
-    pub(crate) fn begin(&self, bootstrap: Bootstrap) -> Result<(), ChannelError> {
-        self.send(Control::Begin(Box::new(bootstrap)))
-    }
-
     pub(crate) fn stop(&self) -> Result<(), ChannelError> {
         self.send(Control::Stop)
     }
@@ -192,56 +204,32 @@ impl ControlSender {
     }
 }
 
-/// The child's end of the control channel, before the first word.
-pub(crate) struct Greeting {
-    control: ControlReceiver,
-}
-
-impl Greeting {
-    /// Takes over the end that this process was started with.
-    pub(crate) fn new(inherited: RawFd) -> Result<Self, String> {
-        let inherited = crate::sys::take_inherited(inherited).ok_or("its channel is not open")?;
-        // Not closed before the parent was told what goes wrong here: its first word would fail, and it
-        // would let go of the lifeline.
-        let inherited = ManuallyDrop::new(inherited);
-        // ipc-channel takes no descriptor from anywhere else, so it makes a channel, and the end that
-        // was inherited takes the place of what that had.
-        let (_, receiver) = ipc::channel().map_err(|error| format!("a channel: {error}"))?;
-        let socket = channel::socket_of_receiver(&receiver).ok_or("its channel has no number")?;
-        // SAFETY: this is the receiver's own socket, and nobody has received from it.
-        let placed = unsafe { crate::sys::take_place(&inherited, socket) };
-        placed.map_err(|error| format!("its channel: {error}"))?;
-        let identity = crate::sys::identity(socket).ok_or("its channel is not open")?;
-        drop(ManuallyDrop::into_inner(inherited));
-        Ok(Greeting { control: ControlReceiver { receiver, socket, identity } })
-    }
-
-    /// Waits for the first word.
-    pub(crate) fn begin(self) -> Result<(Bootstrap, ControlReceiver), ChannelError> {
-        match channel::receive(&self.control.receiver) {
-            Ok(Control::Begin(bootstrap)) => Ok((*bootstrap, self.control)),
-            Ok(Control::Stop | Control::Frame(_)) => Err(ChannelError::Gone),
-            Err(error) => {
-                // As above: the parent may not have said it yet.
-                std::mem::forget(self);
-                Err(error)
-            }
-        }
-    }
-}
-
 /// The length of the datagram that asks to stop: two words of ipc-channel's, and one byte. No other
 /// is as short.
 const STOP: usize = 16 + 1;
 
 /// The child's end of the control channel.
 pub(crate) struct ControlReceiver {
-    receiver: IpcReceiver<Control>,
+    receiver: Late<IpcReceiver<Control>>,
     socket: RawFd,
     identity: Identity,
 }
 
 impl ControlReceiver {
+    /// Takes over the end that this process was started with.
+    pub(crate) fn new(inherited: RawFd) -> Result<Self, Fault> {
+        let receiver = Late::new(Heirloom::inherited(inherited))?;
+        let identity = crate::sys::identity(inherited).ok_or(Fault::Gone)?;
+        Ok(ControlReceiver { receiver, socket: inherited, identity })
+    }
+
+    /// Gets ready to receive, for which there have to be descriptors.
+    pub(crate) fn open(&mut self) -> Result<(), Fault> {
+        let receiver = self.receiver.open()?;
+        self.socket = channel::socket_of_receiver(receiver).ok_or(Fault::Gone)?;
+        Ok(())
+    }
+
     /// Waits until there is something to receive, and takes no memory for that; whether it is the
     /// wish to stop. That can be told even if the function has closed the channel meanwhile.
     pub(crate) fn wait(&self) -> bool {
@@ -256,11 +244,13 @@ impl ControlReceiver {
     }
 
     /// Waits for a word; an error is the end of the parent.
-    pub(crate) fn receive(&self) -> Result<Control, ChannelError> {
-        if self.is_ours() {
-            channel::receive_plain(&self.receiver)
-        } else {
-            Err(ChannelError::Closed)
+    pub(crate) fn receive(&mut self) -> Result<Control, ChannelError> {
+        if !self.is_ours() {
+            return Err(ChannelError::Closed);
+        }
+        match self.receiver.open() {
+            Ok(receiver) => channel::receive_plain(receiver),
+            Err(_) => Err(ChannelError::Closed),
         }
     }
 

@@ -55,16 +55,6 @@ pub(super) fn within_room<T>(act: impl FnOnce() -> T) -> Result<T, ChannelError>
     catch_unwind(AssertUnwindSafe(act)).map_err(|_| ChannelError::NoRoom)
 }
 
-/// Receives a message that may carry descriptors, and waits for it.
-pub(super) fn receive<T>(receiver: &IpcReceiver<T>) -> Result<T, ChannelError>
-where
-    T: DeserializeOwned + Serialize,
-{
-    // Not held while waiting; a worker that begins has one thread that opens anything.
-    drop(crate::sys::make_room(CARRIED).ok_or(ChannelError::NoRoom)?);
-    receive_plain(receiver)
-}
-
 /// Receives a message that carries no descriptors, and waits for it.
 pub(super) fn receive_plain<T>(receiver: &IpcReceiver<T>) -> Result<T, ChannelError>
 where

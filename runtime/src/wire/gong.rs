@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipc_channel::ipc::IpcSharedMemory;
 use serde::{Deserialize, Serialize};
 
+use super::heirloom::Heirloom;
 use super::lane::Fault;
 use super::region::Region;
 use super::ring::Count;
@@ -38,7 +38,7 @@ impl Sleeper {
 impl Gong {
     pub(crate) fn new() -> Result<Gong, Fault> {
         let room = crate::sys::make_room(4).ok_or(Fault::NoRoom)?;
-        Ok(Gong(Arc::new(Region::zeroed(PAGE, &room).map_err(|_| Fault::NoRoom)?)))
+        Ok(Gong(Arc::new(Region::new(PAGE, &room).map_err(|_| Fault::NoRoom)?)))
     }
 
     /// How often it was rung. Asked before the last look for news.
@@ -56,9 +56,9 @@ impl Gong {
         self.count(sleeper).sleep(value, limit);
     }
 
-    /// What is sent to a worker, at once: the copy is not close-on-exec.
-    pub(super) fn copy(&self) -> Result<GongEnd, Fault> {
-        Ok(GongEnd(self.0.copy().map_err(|_| Fault::NoRoom)?))
+    /// What a worker inherits.
+    pub(super) fn end(&self) -> Result<GongEnd, Fault> {
+        Ok(GongEnd(self.0.heirloom()?))
     }
 
     /// Wakes whoever has armed a ring with that number; all where nobody has such a one.
@@ -81,11 +81,11 @@ impl Gong {
 
 /// A worker's end.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct GongEnd(IpcSharedMemory);
+pub(super) struct GongEnd(pub(super) Heirloom);
 
 impl GongEnd {
     pub(super) fn open(self) -> Result<Gong, Fault> {
-        let region = Region::of(self.0);
+        let region = Region::inherited(self.0)?;
         if region.len() < PAGE { Err(Fault::Rubbish) } else { Ok(Gong(Arc::new(region))) }
     }
 }
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn a_copy_rings_for_the_original() {
         let gong = Gong::new().unwrap();
-        let copy = gong.copy().unwrap().open().unwrap();
+        let copy = gong.end().unwrap().open().unwrap();
 
         copy.ring(Sleeper::Pump);
 

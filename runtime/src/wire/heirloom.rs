@@ -1,4 +1,4 @@
-//! Ends of channels that a child inherits, rather than being sent them.
+//! What a child inherits, rather than being sent it: ends of channels, and memory.
 //!
 //! A socket that is on its way in a message makes each `close` of a socket, in whatever process, have
 //! the system look for cycles of such. So a child is told numbers. ipc-channel takes a descriptor from
@@ -7,16 +7,16 @@
 
 use std::fmt;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use ipc_channel::ipc::{self, IpcBytesSender, IpcReceiver, IpcSender};
+use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender};
 use serde::{Deserialize, Serialize};
 
 use super::channel::{Guarded, socket_of, socket_of_bytes, socket_of_receiver};
 use super::lane::Fault;
-use crate::sys::{self, Room};
+use crate::sys::{self, Owned, Room};
 
-/// What a child inherits. It is said as its number; the parent holds it until the child has it.
+/// What a child inherits. It is said as its number; until the child has it, the parent holds it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Heirloom {
     number: RawFd,
@@ -24,28 +24,38 @@ pub(crate) struct Heirloom {
     held: Option<OwnedFd>,
 }
 
+impl From<OwnedFd> for Heirloom {
+    fn from(held: OwnedFd) -> Self {
+        Heirloom { number: held.as_raw_fd(), held: Some(held) }
+    }
+}
+
 impl Heirloom {
+    /// One that this process has inherited.
+    pub(crate) fn inherited(number: RawFd) -> Self {
+        Heirloom { number, held: None }
+    }
+
+    /// Its number, here and in the child.
+    pub(crate) fn number(&self) -> RawFd {
+        self.number
+    }
+
     /// Of an end that ipc-channel has made, by its number.
     pub(super) fn of(end: Option<RawFd>, _room: &Room) -> Result<Self, Fault> {
         let end = end.ok_or(Fault::Gone)?;
         // SAFETY: it is the number of an end that the caller holds, and is not kept.
         let end = unsafe { BorrowedFd::borrow_raw(end) };
-        let held = end.try_clone_to_owned().map_err(|_| Fault::NoRoom)?;
-        Ok(Heirloom { number: held.as_raw_fd(), held: Some(held) })
+        Ok(Heirloom::from(end.try_clone_to_owned().map_err(|_| Fault::NoRoom)?))
     }
 
-    /// What the child is to inherit, while the parent holds it.
-    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.held.as_ref().map(AsFd::as_fd)
-    }
-
-    /// The child has it, or will never be.
-    pub(crate) fn let_go(&mut self) {
-        self.held = None;
+    /// What the child is to inherit: it is to be open when the child is started, and no longer.
+    pub(crate) fn take_held(&mut self) -> Option<OwnedFd> {
+        self.held.take()
     }
 
     /// In the child, once: takes it over.
-    fn take(self) -> Result<File, Fault> {
+    pub(super) fn take(self) -> Result<File, Fault> {
         // Where both sides are one process, as in tests, it has been here all the time.
         let here = self.held.map(File::from);
         here.or_else(|| sys::take_inherited(self.number)).ok_or(Fault::Gone)
@@ -55,7 +65,7 @@ impl Heirloom {
 /// An end of a channel that may have been inherited. Most processes have no use for it, so it is made
 /// one of ipc-channel's when it is first needed.
 pub(crate) enum Late<T> {
-    Inherited(File),
+    Inherited(Owned),
     Open(T),
 }
 
@@ -67,14 +77,16 @@ impl<T> fmt::Debug for Late<T> {
 
 impl<T: Adopt> Late<T> {
     pub(super) fn new(heirloom: Heirloom) -> Result<Self, Fault> {
-        Ok(Late::Inherited(heirloom.take()?))
+        Ok(Late::Inherited(Owned::new(heirloom.take()?)))
     }
 
     /// The end. It needs descriptors for a moment when it is first asked for.
     pub(super) fn open(&mut self) -> Result<&mut T, Fault> {
         if let Late::Inherited(inherited) = self {
-            let open = adopt(inherited)?;
-            *self = Late::Open(open);
+            let open = adopt(inherited.file().ok_or(Fault::Gone)?)?;
+            if let Late::Inherited(inherited) = std::mem::replace(self, Late::Open(open)) {
+                inherited.close();
+            }
         }
         match self {
             Late::Open(open) => Ok(open),
@@ -119,7 +131,25 @@ where
     T: for<'de> Deserialize<'de>,
 {
     fn make() -> Result<(Self, Option<RawFd>), Fault> {
+        let (receiver, socket) = IpcReceiver::make()?;
+        Ok((Guarded::new(receiver)?, socket))
+    }
+}
+
+impl<T: fmt::Debug + Serialize> Adopt for IpcReceiver<T>
+where
+    T: for<'de> Deserialize<'de>,
+{
+    fn make() -> Result<(Self, Option<RawFd>), Fault> {
         let (_, receiver) = ipc::channel::<T>().map_err(|_| Fault::NoRoom)?;
+        let socket = socket_of_receiver(&receiver);
+        Ok((receiver, socket))
+    }
+}
+
+impl Adopt for Guarded<IpcBytesReceiver> {
+    fn make() -> Result<(Self, Option<RawFd>), Fault> {
+        let (_, receiver) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
         let socket = socket_of_receiver(&receiver);
         Ok((Guarded::new(receiver)?, socket))
     }

@@ -18,7 +18,9 @@ use super::frames::{self, FrameError};
 use super::heirloom::Late;
 use super::region::Region;
 use super::ring::{Consumer, PopError, Producer, PushError, ReaderBell};
-pub(crate) use carriers::{Carrier, ChildEnds, Closer, ParentEnds, Reports, connect};
+pub(crate) use carriers::{
+    Carrier, ChildEnds, ChildLanes, Closer, EndNumbers, ParentEnds, Reports, connect,
+};
 pub(super) use pool::{Known, Pool, Spill, Unlent};
 
 /// What a message is.
@@ -51,6 +53,8 @@ pub(crate) enum Tag {
     Task = 12,
     /// The next task was taken; only over frames.
     Took = 13,
+    /// The first word of a parent to its child.
+    Begin = 14,
 }
 
 /// The tag of a task: which function of the table it is for. `None` where the table is longer than
@@ -95,6 +99,7 @@ impl Tag {
             11 => Tag::Passed,
             12 => Tag::Task,
             13 => Tag::Took,
+            14 => Tag::Begin,
             _ => return Err(Fault::Rubbish),
         })
     }

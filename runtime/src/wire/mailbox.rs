@@ -6,12 +6,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use ipc_channel::ipc::{self, IpcReceiver, IpcSender, IpcSharedMemory};
+use ipc_channel::ipc::{self, IpcSender};
 use serde::{Deserialize, Serialize};
 
-use super::channel::Guarded;
+use super::channel::socket_of_receiver;
 use super::codec::Encoder;
-use super::heirloom::Late;
+use super::heirloom::{Heirloom, Late};
 use super::lane::{Fault, Known, LaneReceiver, Pool, Receiving, SPILLED, Spill, Tag, Unlent};
 use super::region::Region;
 use super::ring::{CONTROL, Consumer, Producer, Shared, WaitingRoom};
@@ -31,28 +31,10 @@ pub(crate) struct MailboxSender {
 /// What a child needs to read a mailbox.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct MailboxEnds {
-    memory: IpcSharedMemory,
-    spills: IpcReceiver<Spill>,
+    memory: Heirloom,
+    spills: Heirloom,
     from: u64,
     timed: bool,
-}
-
-/// The same, until it is sent: the copy of the region that ipc-channel sends is not close-on-exec, so
-/// it is made at the last moment.
-pub(crate) struct MailboxOffer {
-    region: Arc<Region>,
-    spills: IpcReceiver<Spill>,
-    from: u64,
-    timed: bool,
-}
-
-impl MailboxOffer {
-    /// What is sent, at once.
-    pub(crate) fn into_ends(self) -> Result<MailboxEnds, Fault> {
-        let MailboxOffer { region, spills, from, timed } = self;
-        let memory = region.copy().map_err(|_| Fault::NoRoom)?;
-        Ok(MailboxEnds { memory, spills, from, timed })
-    }
 }
 
 /// Why a message did not go into a mailbox.
@@ -68,20 +50,21 @@ impl MailboxSender {
     /// An empty mailbox that nobody reads.
     pub(crate) fn new() -> Result<Self, Fault> {
         let room = crate::sys::make_room(4).ok_or(Fault::NoRoom)?;
-        let region = Arc::new(Region::zeroed(DATA.end, &room).map_err(|_| Fault::NoRoom)?);
-        region.give_back();
+        let region = Arc::new(Region::new(DATA.end, &room).map_err(|_| Fault::NoRoom)?);
         let ring = Producer::new(Shared::in_region(&region, 0, DATA));
         Ok(MailboxSender { region, ring, pool: Pool::default(), spills: None })
     }
 
     /// Hands the mailbox to a child, which reads on from a position. No other reads it any more.
-    pub(crate) fn hand_over(&mut self, from: u64, timed: bool) -> Result<MailboxOffer, Fault> {
-        let _room = crate::sys::make_room(8).ok_or(Fault::NoRoom)?;
-        let (sender, spills) = ipc::channel().map_err(|_| Fault::NoRoom)?;
+    pub(crate) fn hand_over(&mut self, from: u64, timed: bool) -> Result<MailboxEnds, Fault> {
+        let room = crate::sys::make_room(8).ok_or(Fault::NoRoom)?;
+        let (sender, spills) = ipc::channel::<Spill>().map_err(|_| Fault::NoRoom)?;
+        let (memory, spills) =
+            (self.region.heirloom()?, Heirloom::of(socket_of_receiver(&spills), &room)?);
         self.pool.announce_all(&sender)?;
         self.spills = Some(sender);
         self.ring.rewind(from);
-        Ok(MailboxOffer { region: Arc::clone(&self.region), spills, from, timed })
+        Ok(MailboxEnds { memory, spills, from, timed })
     }
 
     /// Puts a message in, and says where it ends.
@@ -156,10 +139,18 @@ impl MailboxSender {
 const PLACE: usize = 16;
 
 impl MailboxEnds {
+    /// What the child inherits of it.
+    pub(crate) fn heirlooms(&mut self) -> [&mut Heirloom; 2] {
+        [&mut self.memory, &mut self.spills]
+    }
+
     /// Opens the reader's side, and what wakes it from elsewhere.
     pub(crate) fn open(self, limit: usize) -> Result<(LaneReceiver, Shared), Fault> {
         let MailboxEnds { memory, spills, from, timed } = self;
-        let region = Region::of(memory);
+        let region = Region::inherited(memory)?;
+        if region.len() < DATA.end {
+            return Err(Fault::Rubbish);
+        }
         // What a wild pointer of the user spoils must not be what waits for the next child.
         region.read_only(DATA);
         let shared = Shared::in_region(&Arc::new(region), 0, DATA);
@@ -167,11 +158,8 @@ impl MailboxEnds {
         if timed {
             ring.note_times();
         }
-        let carrier = Receiving::Ring {
-            ring,
-            known: Known::default(),
-            spills: Late::Open(Guarded::new(spills)?),
-        };
+        let spills = Late::new(spills)?;
+        let carrier = Receiving::Ring { ring, known: Known::default(), spills };
         Ok((LaneReceiver::new(carrier, limit), shared))
     }
 }

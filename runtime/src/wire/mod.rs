@@ -32,8 +32,8 @@ pub(crate) use batch::{
 };
 pub(crate) use belt::{Belt, BeltRegion, LanePair, is_result};
 pub(crate) use bootstrap::{
-    Bootstrap, Control, ControlOffer, ControlReceiver, ControlSender, Greeting, Hello, ParentIs,
-    Serves, digest_of,
+    Bootstrap, Control, ControlOffer, ControlReceiver, ControlSender, Hello, ParentIs, Serves,
+    digest_of,
 };
 pub(crate) use channel::ChannelError;
 pub(crate) use codec::{DecodeRow, plain, read_plain, read_row};
@@ -41,10 +41,10 @@ pub use codec::{Decoder, Encoder};
 pub(crate) use gong::{Gong, Sleeper};
 pub(crate) use heirloom::Heirloom;
 pub(crate) use lane::{
-    Body, Carrier, ChildEnds, Closer, Fault, LaneReceiver, LaneSender, Message, OwnedBody,
-    ParentEnds, Reports, Tag, WAKE, connect, task_function, task_tag,
+    Body, Carrier, ChildEnds, ChildLanes, Closer, Fault, LaneReceiver, LaneSender, Message,
+    OwnedBody, ParentEnds, Reports, Tag, WAKE, connect, task_function, task_tag,
 };
-pub(crate) use mailbox::{MailboxOffer, MailboxSender, NotNow};
+pub(crate) use mailbox::{MailboxEnds, MailboxSender, NotNow};
 pub(crate) use patience::Patience;
 pub(crate) use ring::{ReaderBell, WaitingRoom};
 pub(crate) use scope::{Claim, drop_received, is_receiving, lend, lending, receiving};

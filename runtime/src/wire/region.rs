@@ -1,4 +1,4 @@
-//! Regions of shared memory, as ipc-channel carries them.
+//! Regions of shared memory: those that a child inherits, and those that ipc-channel carries.
 //!
 //! The other side may write a region at any time, so its bytes are only copied, through raw
 //! pointers. ipc-channel asserts where the system has no memory or no descriptor left: whether
@@ -6,12 +6,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 use ipc_channel::ipc::IpcSharedMemory;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::sys::Room;
+use super::heirloom::Heirloom;
+use super::lane::Fault;
+use crate::sys::{self, Mapping, Room};
 
 /// A mapped region of shared memory.
 #[derive(Debug)]
@@ -21,30 +21,18 @@ pub(crate) struct Region {
     memory: Held,
 }
 
-/// A region as it is sent. ipc-channel makes the copy that it sends, which is not close-on-exec, in
-/// that moment.
-#[derive(Debug)]
-pub(crate) struct Sent(pub(crate) Arc<Region>);
-
-impl Serialize for Sent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.memory.0.serialize(serializer)
-    }
+/// Keeps the mapping.
+enum Held {
+    /// One that children inherit.
+    Own(Mapping),
+    /// One that ipc-channel carries.
+    Carried(IpcSharedMemory),
 }
-
-impl<'de> Deserialize<'de> for Sent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let memory = IpcSharedMemory::deserialize(deserializer)?;
-        Ok(Sent(Arc::new(Region::of(memory))))
-    }
-}
-
-/// Keeps the mapping without showing its bytes to `Debug`.
-struct Held(IpcSharedMemory);
 
 impl std::fmt::Debug for Held {
+    /// Shows no bytes.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("IpcSharedMemory")
+        f.write_str("Held")
     }
 }
 
@@ -61,8 +49,39 @@ pub(crate) struct NoRegion;
 /// instead, takes a millisecond in an unoptimised build.
 static ZEROS: [u8; 1 << 17] = [0; 1 << 17];
 
+/// Whether the system lets this process have so much: more would be a signal, not an error.
+fn allowed(len: usize) -> bool {
+    sys::file_size_limit().is_none_or(|most| len as u64 <= most)
+}
+
 impl Region {
-    /// Makes a region of zeros.
+    /// Makes a region of zeros that children can inherit. It takes no memory until it is written.
+    pub(crate) fn new(len: usize, _room: &Room) -> Result<Self, NoRegion> {
+        allowed(len).then_some(()).ok_or(NoRegion)?;
+        Ok(Self::mapped(Mapping::new(len).map_err(|_| NoRegion)?))
+    }
+
+    /// Maps a region that this process inherits.
+    pub(crate) fn inherited(heirloom: Heirloom) -> Result<Self, Fault> {
+        let mapping = Mapping::of(heirloom.take()?.into()).map_err(|_| Fault::NoRoom)?;
+        Ok(Self::mapped(mapping))
+    }
+
+    fn mapped(mapping: Mapping) -> Self {
+        Region { start: mapping.start(), len: mapping.len(), memory: Held::Own(mapping) }
+    }
+
+    /// What a child inherits of it.
+    pub(crate) fn heirloom(&self) -> Result<Heirloom, Fault> {
+        match &self.memory {
+            Held::Own(mapping) => {
+                Ok(Heirloom::from(mapping.descriptor().map_err(|_| Fault::NoRoom)?))
+            }
+            Held::Carried(_) => Err(Fault::NoRoom),
+        }
+    }
+
+    /// Makes a region of zeros that ipc-channel carries.
     pub(crate) fn zeroed(len: usize, _room: &Room) -> Result<Self, NoRegion> {
         match ZEROS.get(..len) {
             Some(zeros) => Self::filled(zeros),
@@ -71,10 +90,7 @@ impl Region {
     }
 
     fn filled(bytes: &[u8]) -> Result<Self, NoRegion> {
-        let allowed = crate::sys::file_size_limit().is_none_or(|most| bytes.len() as u64 <= most);
-        if !allowed {
-            return Err(NoRegion);
-        }
+        allowed(bytes.len()).then_some(()).ok_or(NoRegion)?;
         let made = AssertUnwindSafe(|| IpcSharedMemory::from_bytes(bytes));
         Ok(Self::of(catch_unwind(made).map_err(|_| NoRegion)?))
     }
@@ -83,13 +99,7 @@ impl Region {
     pub(crate) fn of(memory: IpcSharedMemory) -> Self {
         let bytes: &[u8] = &memory;
         let (start, len) = (NonNull::from(bytes).cast::<u8>(), bytes.len());
-        Region { start, len, memory: Held(memory) }
-    }
-
-    /// Gives the memory back to the system until it is written.
-    pub(crate) fn give_back(&self) {
-        // SAFETY: this is the whole mapping, made by `mmap`, and the caller wants it empty.
-        unsafe { crate::sys::give_back(self.start.as_ptr(), self.len) };
+        Region { start, len, memory: Held::Carried(memory) }
     }
 
     /// Has writing to a stretch of pages end this process, not spoil what it shares.
@@ -103,8 +113,8 @@ impl Region {
 
     /// What ipc-channel sends.
     pub(crate) fn copy(&self) -> Result<IpcSharedMemory, NoRegion> {
-        let made = AssertUnwindSafe(|| self.memory.0.clone());
-        catch_unwind(made).map_err(|_| NoRegion)
+        let Held::Carried(memory) = &self.memory else { return Err(NoRegion) };
+        catch_unwind(AssertUnwindSafe(|| memory.clone())).map_err(|_| NoRegion)
     }
 
     pub(crate) fn len(&self) -> usize {

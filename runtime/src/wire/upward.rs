@@ -4,13 +4,14 @@
 //! sends, or stops to send half-way, holds up nobody but itself.
 
 use std::os::fd::BorrowedFd;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender};
 
 use super::channel::{self, Guarded};
 use super::frames;
-use super::heirloom::{self, Heirloom};
+use super::heirloom::{Heirloom, Late};
 use super::lane::Fault;
 use super::word::{Incoming, Outgoing, WORD, Word, longest};
 use crate::sys::{self, Interest, Room};
@@ -24,28 +25,34 @@ pub(crate) fn upward(room: &Room) -> Result<(UpReceiver, Heirloom), Fault> {
 
 /// The child's end.
 #[derive(Debug)]
-pub(crate) struct UpSender(IpcBytesSender);
+pub(crate) struct UpSender(Mutex<Late<IpcBytesSender>>);
 
 impl UpSender {
     /// Takes over what this process has inherited.
     pub(crate) fn new(inherited: Heirloom) -> Result<Self, Fault> {
-        heirloom::take_over(inherited).map(UpSender)
+        Ok(UpSender(Mutex::new(Late::new(inherited)?)))
+    }
+
+    fn sender(&self) -> Result<IpcBytesSender, Fault> {
+        let mut late = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        Ok(late.open()?.clone())
     }
 
     /// Sends a word, and waits while the parent takes it. One thread at a time: the frames of two
     /// words would mix.
     pub(crate) fn send(&self, word: &Outgoing) -> Result<(), Fault> {
-        Ok(frames::send(&self.0, WORD, word.len(), [word.bytes()].into_iter())?)
+        Ok(frames::send(&self.sender()?, WORD, word.len(), [word.bytes()].into_iter())?)
     }
 
     /// Sends the next frame of a word, and waits while the parent takes it.
     pub(crate) fn frame(&self, word: &Outgoing) -> Result<(), Fault> {
-        Ok(channel::send_bytes(&self.0, &word.frame())?)
+        Ok(channel::send_bytes(&self.sender()?, &word.frame())?)
     }
 
     /// Whether one more frame would not have to wait, or not after the deadline.
     pub(crate) fn takes_more(&self, deadline: Option<Instant>) -> bool {
-        let Some(socket) = channel::socket_of_bytes(&self.0) else { return true };
+        let Ok(sender) = self.sender() else { return true };
+        let Some(socket) = channel::socket_of_bytes(&sender) else { return true };
         // SAFETY: it is the socket of the sender, which is open for as long as that is borrowed.
         let socket = unsafe { BorrowedFd::borrow_raw(socket) };
         if sys::takes_datagram(socket) {
@@ -59,7 +66,7 @@ impl UpSender {
     /// Sends bytes that are no word, for tests.
     #[cfg(test)]
     pub(crate) fn send_rubbish(&self, bytes: &[u8]) {
-        self.0.send(bytes).expect("the parent lives");
+        self.sender().expect("there is room").send(bytes).expect("the parent lives");
     }
 }
 

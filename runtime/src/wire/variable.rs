@@ -1,4 +1,8 @@
-//! The one variable in a child's environment: that it is a worker, and whose.
+//! The one variable in a child's environment: that it is a worker, whose, and what it inherits.
+
+use std::os::fd::RawFd;
+
+use super::lane::EndNumbers;
 
 /// Its name.
 pub(crate) const VARIABLE: &str = "PROCESSION_WORKER";
@@ -23,6 +27,10 @@ pub(crate) struct Variable {
     pub(crate) control: i32,
     /// The descriptor of the pipe that its parent holds open for as long as it lives.
     pub(crate) lifeline: i32,
+    /// The descriptor of the channel on which it sends words up.
+    pub(crate) up: i32,
+    /// Those of its ends of the lanes.
+    pub(crate) ends: EndNumbers,
     /// Of the build and the table that it must have.
     pub(crate) digest: u64,
     /// Whether users here are others outside.
@@ -33,19 +41,25 @@ impl Variable {
     /// As the variable's value.
     pub(crate) fn format(&self) -> String {
         let Variable { parent, in_init, by_contents, depth, greeting, nonce, .. } = self;
-        let Variable { control, lifeline, digest, users_mapped, .. } = self;
+        let Variable { control, lifeline, up, ends, digest, users_mapped, .. } = self;
         let [in_init, by_contents, mapped] =
             [in_init, by_contents, users_mapped].map(|&it| u8::from(it));
+        let ends = match ends {
+            EndNumbers::Ring([memory, spills_in, spills_out]) => {
+                format!("r{memory},{spills_in},{spills_out}")
+            }
+            EndNumbers::Frames([from_parent, to_parent]) => format!("f{from_parent},{to_parent}"),
+        };
         format!(
-            "1:{parent}:{in_init}:{by_contents}:{depth}:{greeting}:{nonce:032x}:{control}:{lifeline}:\
-             {digest:x}:{mapped}"
+            "2:{parent}:{in_init}:{by_contents}:{depth}:{greeting}:{nonce:032x}:{control}:{lifeline}:\
+             {up}:{ends}:{digest:x}:{mapped}"
         )
     }
 
     /// From the variable's value; `None` if it is not one of ours.
     pub(crate) fn parse(value: &str) -> Option<Self> {
         let mut fields = value.split(':');
-        (fields.next()? == "1").then_some(())?;
+        (fields.next()? == "2").then_some(())?;
         Some(Variable {
             parent: fields.next()?.parse().ok()?,
             in_init: flag(fields.next()?)?,
@@ -55,9 +69,26 @@ impl Variable {
             nonce: u128::from_str_radix(fields.next()?, 16).ok()?,
             control: fields.next()?.parse().ok()?,
             lifeline: fields.next()?.parse().ok()?,
+            up: fields.next()?.parse().ok()?,
+            ends: ends(fields.next()?)?,
             digest: u64::from_str_radix(fields.next()?, 16).ok()?,
             users_mapped: fields.next()? == "1",
         })
+    }
+}
+
+fn ends(field: &str) -> Option<EndNumbers> {
+    let (rings, numbers) = match (field.strip_prefix('r'), field.strip_prefix('f')) {
+        (Some(numbers), _) => (true, numbers),
+        (_, Some(numbers)) => (false, numbers),
+        _ => return None,
+    };
+    let numbers = numbers.split(',').map(|number| number.parse().ok());
+    let numbers = numbers.collect::<Option<Vec<RawFd>>>()?;
+    if rings {
+        numbers.try_into().ok().map(EndNumbers::Ring)
+    } else {
+        numbers.try_into().ok().map(EndNumbers::Frames)
     }
 }
 
@@ -83,11 +114,17 @@ mod tests {
             depth: u32,
             greeting: i32,
             nonce: u128,
-            control: i32,
-            lifeline: i32,
+            own: (i32, i32, i32),
+            lanes: (bool, [i32; 3]),
             digest: u64,
         ) {
             let (in_init, by_contents, users_mapped) = flags;
+            let ((control, lifeline, up), (rings, numbers)) = (own, lanes);
+            let ends = if rings {
+                EndNumbers::Ring(numbers)
+            } else {
+                EndNumbers::Frames([numbers[0], numbers[1]])
+            };
             let said = Variable {
                 parent,
                 in_init,
@@ -97,6 +134,8 @@ mod tests {
                 nonce,
                 control,
                 lifeline,
+                up,
+                ends,
                 digest,
                 users_mapped,
             };

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use ipc_channel::ipc::IpcSharedMemory;
 use serde::{Deserialize, Serialize};
 
 use super::belt::{LONGEST, RESULTS, TASKS, rings};
 use super::codec::{Decoder, Encoder};
 use super::gong::{Gong, GongEnd, Sleeper};
+use super::heirloom::Heirloom;
 use super::lane::{Body, Fault, LaneReceiver, LaneSender, SPILLED, Tag, Unlent};
 use super::region::Region;
 use super::ring::{Claimer, Producer, PushError, Shared, Wait};
@@ -16,7 +16,7 @@ use crate::sys;
 /// What a worker is handed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct BeltEnds {
-    pub(super) memory: IpcSharedMemory,
+    pub(super) memory: Heirloom,
     pub(super) gong: GongEnd,
     /// The pool's fences are for the worker as well, which then has cheap ones.
     pub(super) fenced: bool,
@@ -35,6 +35,11 @@ pub(crate) struct Workbench<'a> {
 const UNHEARD: u64 = 2_000_000;
 
 impl BeltEnds {
+    /// What the worker inherits of it.
+    pub(crate) fn heirlooms(&mut self) -> [&mut Heirloom; 2] {
+        [&mut self.memory, &mut self.gong.0]
+    }
+
     /// Has this process pass the pool's fences. Called while it has one thread: with more, the system
     /// waits for a moment in which all of them were elsewhere, and that is some ten milliseconds.
     pub(crate) fn pass_fences(&mut self) {
@@ -47,7 +52,7 @@ impl BeltEnds {
         from: &mut LaneReceiver,
         to: LaneSender,
     ) -> Result<(Workbench<'_>, Shared), Fault> {
-        let region = Region::of(self.memory);
+        let region = Region::inherited(self.memory)?;
         if region.len() < RESULTS.end {
             return Err(Fault::Rubbish);
         }

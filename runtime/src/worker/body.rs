@@ -6,32 +6,30 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::context::{Worker, become_worker};
 use super::{control, desk, panic, words};
 use crate::registry::{Answer, Entry, SETUPS, Work};
-use crate::sys;
-use crate::wire::{Bootstrap, ChannelError, Fault, Greeting, LaneReceiver, Tag, UpSender};
+use crate::sys::{self, Owned};
+use crate::wire::{
+    Bootstrap, ChildLanes, ControlReceiver, Fault, Heirloom, LaneReceiver, Tag, UpSender, Variable,
+};
 
 /// Works, and says with which code to leave.
 ///
 /// A worker that is not `watched` has to hear itself whether its parent lives.
-pub(super) fn work(greeting: Greeting, watched: bool) -> i32 {
+pub(super) fn work(call: &Variable, lanes: ChildLanes, greeting: Owned, watched: bool) -> i32 {
     panic::install_hook();
+    let (mut arguments, outcome, reports) = lanes;
+    let begun = first_word(&mut arguments).and_then(|bootstrap| {
+        let control = ControlReceiver::new(call.control)?;
+        Ok((bootstrap, control, UpSender::new(Heirloom::inherited(call.up))?))
+    });
     // A parent that never says the first word is gone, or has given this child up.
-    let (bootstrap, control) = match greeting.begin() {
-        Ok(begun) => begun,
-        Err(ChannelError::NoRoom) => {
-            eprintln!("procession: there are no descriptors left to begin with");
-            return CUT_OFF;
-        }
-        Err(_) => sys::die_at_once(),
-    };
-    let Bootstrap { entry, name, id, parent, memory_limit, max_message, ends, up, .. } = bootstrap;
-    let Bootstrap { tree, serves, belt, .. } = bootstrap;
+    let Ok((bootstrap, control, up)) = begun else { sys::die_at_once() };
+    let Bootstrap { entry, name, id, parent, memory_limit, tree, serves, belt, .. } = bootstrap;
+    let limit = usize::try_from(bootstrap.max_message).unwrap_or(usize::MAX);
+    arguments.set_limit(limit);
     sys::set_process_name(&name);
     sys::report_stack_overflow(&name);
-    let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
-    let Ok((arguments, outcome, reports)) = ends.open(limit) else { return CUT_OFF };
     desk::sit_down(outcome, serves, belt, limit);
     panic::report_to(reports);
-    let Ok(up) = UpSender::new(up) else { return CUT_OFF };
     words::open(up, limit);
     become_worker(Worker { pid: std::process::id(), name, id, parent, tree });
     control::take_over(control);
@@ -53,7 +51,7 @@ pub(super) fn work(greeting: Greeting, watched: bool) -> i32 {
         if !SETUPS.is_empty() {
             panic::install_hook();
         }
-        run(entry, arguments, limit)
+        run(entry, arguments, limit, greeting)
     }));
     match ended {
         Ok(code) => code,
@@ -66,8 +64,15 @@ pub(super) fn work(greeting: Greeting, watched: bool) -> i32 {
     }
 }
 
-/// Runs the function on its arguments and sends what became of it.
-fn run(entry: &Entry, arguments: LaneReceiver, limit: usize) -> i32 {
+/// Waits for the first word.
+fn first_word(from_parent: &mut LaneReceiver) -> Result<Bootstrap, Fault> {
+    let message = from_parent.receive(None)?;
+    if message.tag == Tag::Begin { Bootstrap::read(&message.body) } else { Err(Fault::Rubbish) }
+}
+
+/// Runs the function on its arguments and sends what became of it. With that it hangs up its greeting,
+/// which wakes who waits for the outcome.
+fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, greeting: Owned) -> i32 {
     // Never dropped: the process ends after this, and a function that has closed all descriptors
     // would make that a panic.
     let mut arguments = ManuallyDrop::new(arguments);
@@ -106,6 +111,7 @@ fn run(entry: &Entry, arguments: LaneReceiver, limit: usize) -> i32 {
             }
         });
     });
+    greeting.close();
     code
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::words;
 use crate::sys;
-use crate::wire::{ChannelError, Control, ControlReceiver, Incoming};
+use crate::wire::{ChannelError, Control, ControlReceiver, Fault, Incoming};
 
 /// Whether the parent asked this process to stop; can be waited for.
 #[derive(Debug)]
@@ -137,11 +137,16 @@ pub(crate) fn hear() {
     if HEARS.load(Ordering::Acquire) {
         return;
     }
+    match ear.control.open() {
+        Ok(()) => {}
+        // There are no descriptors for it now: the next call tries again.
+        Err(Fault::NoRoom) => return,
+        // The function has closed the channel: there is nothing to hear any more.
+        Err(_) => return HEARS.store(true, Ordering::Release),
+    }
     while ear.control.has_more() {
         if !ear.take(false) {
-            // The function has closed the channel: there is nothing to hear any more.
-            HEARS.store(true, Ordering::Release);
-            return;
+            return HEARS.store(true, Ordering::Release);
         }
     }
     if sys::run_bare(256 * 1024, listen).is_ok() {
@@ -171,7 +176,6 @@ impl Ear {
                 // There was no memory for it; the next word begins anew.
                 Err(_) => self.incoming = Incoming::new(usize::MAX),
             },
-            Ok(Control::Begin(_)) => {}
             // The function has closed this channel; the kernel still watches.
             Err(ChannelError::Closed) => {
                 if asked && !STOP.is_raised() {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::body;
 use crate::registry;
-use crate::sys::{self, BeforeMain};
-use crate::wire::{Greeting, Hello, VARIABLE, Variable, digest_of};
+use crate::sys::{self, BeforeMain, Owned};
+use crate::wire::{ChildEnds, ChildLanes, Fault, Hello, VARIABLE, Variable, digest_of};
 
 sys::before_main!(constructor => before_main);
 
@@ -129,7 +129,8 @@ fn take_over(call: &Variable) -> ! {
     let worked = catch_unwind(|| {
         sys::ignore_broken_pipes();
         let watched = hold_on(call);
-        body::work(greet(call), watched)
+        let (greeting, lanes) = greet(call);
+        body::work(call, lanes, greeting, watched)
     });
     // Whoever panicked has been reported by the hook, or has printed.
     std::process::exit(worked.unwrap_or(101))
@@ -149,26 +150,34 @@ fn hold_on(call: &Variable) -> bool {
     }
 }
 
-/// Takes its end of the control channel, and says hello. Another build than its parent's goes no
-/// further: nothing that the parent says is meant for it.
-fn greet(call: &Variable) -> Greeting {
+/// Opens the lanes and says hello. Another build than its parent's goes no further: nothing that the
+/// parent says is meant for it.
+fn greet(call: &Variable) -> (Owned, ChildLanes) {
     let Some(mut greeting) = sys::take_inherited(call.greeting) else { sys::die_at_once() };
     let build = if call.by_contents { sys::build_of(sys::own_program()) } else { sys::own_build() };
     let met = build
         .map_err(|error| format!("reading its own program: {error}"))
-        .and_then(|build| Ok((Greeting::new(call.control)?, build)));
-    let said = match met {
-        Ok((met, build)) => {
+        .and_then(|build| Ok((open(call)?, build)));
+    let lanes = match met {
+        Ok((lanes, build)) => {
             let table = registry::digest();
             let hello = Hello { nonce: call.nonce, pid: std::process::id(), build, table };
-            // A parent that has gone reads nothing; the control channel will say so.
+            // A parent that has gone reads nothing; the kernel is about to say so.
             let _ = greeting.write_all(&[b"H", hello.write().as_slice()].concat());
-            (digest_of(&build, table) == call.digest).then_some(met)
+            (digest_of(&build, table) == call.digest).then_some(lanes)
         }
         Err(text) => {
             let _ = greeting.write_all(format!("E{text}").as_bytes());
             None
         }
     };
-    said.unwrap_or_else(|| sys::exit_now(1))
+    let Some(lanes) = lanes else { sys::exit_now(1) };
+    (Owned::new(greeting), lanes)
+}
+
+fn open(call: &Variable) -> Result<ChildLanes, String> {
+    ChildEnds::inherited(call.ends).open(usize::MAX).map_err(|fault| match fault {
+        Fault::NoRoom => "there are no descriptors or no memory left to begin with".to_owned(),
+        _ => "what it was to inherit is not there".to_owned(),
+    })
 }

@@ -19,10 +19,10 @@ fn original() -> String {
 /// The variable of a child of this process that is to begin in `init`, or before `main`.
 pub(crate) fn of_a_worker(in_init: bool) -> String {
     let original = original::call().unwrap();
-    let (ours, rest) = original.split_at(format!("1:{}:0:", std::process::id()).len());
+    let (ours, rest) = original.split_at(format!("2:{}:0:", std::process::id()).len());
     // Otherwise all the variables that are made here from it are rubbish of no kind in particular.
-    assert_eq!(ours, format!("1:{}:0:", std::process::id()));
-    format!("1:{}:{}:{rest}", std::process::id(), u8::from(in_init))
+    assert_eq!(ours, format!("2:{}:0:", std::process::id()));
+    format!("2:{}:{}:{rest}", std::process::id(), u8::from(in_init))
 }
 
 const SEEN_BY_NOBODY: &str = "(false, false)";
@@ -81,7 +81,7 @@ fn a_variable_with_another_parent_is_removed_and_ignored() {
 
 #[test]
 fn a_variable_of_another_version_is_removed_and_ignored() {
-    ignores(of_a_worker(false).replacen("1:", "2:", 1));
+    ignores(of_a_worker(false).replacen("2:", "1:", 1));
 }
 
 #[test]
@@ -89,12 +89,12 @@ fn a_variable_that_is_rubbish_is_removed_and_ignored() {
     let variable = of_a_worker(false);
     let (cut, _) = variable.rsplit_once(':').unwrap();
     let long = "x".repeat(100_000);
-    for value in ["", "1", "worker", "1:2:3", ":::::::", cut, &long] {
+    for value in ["", "1", "worker", "2:2:3", ":::::::", cut, &long] {
         ignores(value);
     }
 }
 
 #[test]
 fn a_variable_that_is_not_text_is_removed_and_ignored() {
-    ignores(OsString::from(OsStr::from_bytes(b"1:\xff\xfe")));
+    ignores(OsString::from(OsStr::from_bytes(b"2:\xff\xfe")));
 }

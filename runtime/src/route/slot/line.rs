@@ -1,6 +1,6 @@
 //! What holds the messages of a slot: a ring that its actor reads, or this process's own memory.
 
-use crate::wire::{Encoder, Fault, MailboxOffer, MailboxSender, NotNow, Tag, WaitingRoom};
+use crate::wire::{Encoder, Fault, MailboxEnds, MailboxSender, NotNow, Tag, WaitingRoom};
 
 /// What holds messages.
 pub(crate) enum Line {
@@ -72,7 +72,7 @@ impl Line {
         &mut self,
         from: u64,
         timed: bool,
-    ) -> Result<Option<MailboxOffer>, Fault> {
+    ) -> Result<Option<MailboxEnds>, Fault> {
         match self {
             Line::Ring(ring) => ring.hand_over(from, timed).map(Some),
             Line::Held(held) => {

@@ -15,7 +15,7 @@ use crate::route::asks::Unanswered;
 use crate::route::edge::Edge;
 use crate::route::post::Aside;
 use crate::route::{Life, letters, post};
-use crate::wire::{Fault, LaneReceiver, MailboxOffer, Tag, Word};
+use crate::wire::{Fault, LaneReceiver, MailboxEnds, Tag, Word};
 
 /// A message on its way to a process that shares no memory.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ const BYTES: usize = 1 << 20;
 
 impl Slot {
     /// Makes what the next process needs to serve it, and says which one that is.
-    pub(crate) fn hand_over(&self) -> Result<(Option<MailboxOffer>, u32), Fault> {
+    pub(crate) fn hand_over(&self) -> Result<(Option<MailboxEnds>, u32), Fault> {
         let mut state = self.state();
         let from = state.resume();
         let ends = state.line.hand_over(from, self.terms.deadline.is_some())?;

@@ -174,7 +174,7 @@ proptest! {
 /// A belt, and what a worker that lies has of it.
 fn lied_to() -> (Belt, Producer, Shared) {
     let Ends { mut belt, ends, .. } = both_ends();
-    let (tasks, results) = rings(&Arc::new(Region::of(ends.memory)));
+    let (tasks, results) = rings(&Arc::new(Region::inherited(ends.memory).unwrap()));
     let mut frames = Vec::new();
     (0..4).for_each(|id| task(&mut frames, id, 8));
     assert_eq!(belt.put(&frames, 0).unwrap().1, 4);

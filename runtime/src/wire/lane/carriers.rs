@@ -1,18 +1,18 @@
 //! How a connection is made: two lanes, and where panics report.
 
+use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex};
 
-use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender};
-use serde::{Deserialize, Serialize};
+use ipc_channel::ipc::{self, IpcBytesSender, IpcReceiver, IpcSender};
 
 use super::pool::Spill;
 use super::{Fault, Known, LaneReceiver, LaneSender, Pool, Receiving, Tag};
 use crate::sys::Room;
-use crate::wire::channel::{Guarded, socket_of, socket_of_receiver};
+use crate::wire::channel::{Guarded, socket_of, socket_of_bytes, socket_of_receiver};
 use crate::wire::codec::Encoder;
 use crate::wire::frames;
-use crate::wire::heirloom::{Heirloom, Late};
-use crate::wire::region::{Region, Sent};
+use crate::wire::heirloom::{Heirloom, Late, take_over};
+use crate::wire::region::Region;
 use crate::wire::ring::{CONTROL, Consumer, Control, Producer, Shared};
 
 /// What carries a connection.
@@ -28,8 +28,7 @@ pub(crate) enum Carrier {
 //
 //   control words, both rings │ ring to the child │ ring to the parent │ two reports
 //
-// Each page is written once when it is made, and a ring ends up resident whole, so they are small:
-// what is large travels in regions of its own.
+// A ring ends up resident whole, so they are small: what is large travels in regions of its own.
 const PAGE: usize = 4096;
 const TO_CHILD: std::ops::Range<usize> = PAGE..PAGE + (32 << 10);
 const TO_PARENT: std::ops::Range<usize> = TO_CHILD.end..TO_CHILD.end + (16 << 10);
@@ -46,11 +45,11 @@ pub(crate) struct ParentEnds {
     pub(crate) closer: Closer,
 }
 
-/// The child's side of a connection, as it is sent.
-#[derive(Debug, Serialize, Deserialize)]
+/// The child's side of a connection: what it inherits.
+#[derive(Debug)]
 pub(crate) enum ChildEnds {
-    Ring { memory: Sent, spills_in: Heirloom, spills_out: Heirloom },
-    Frames { from_parent: IpcBytesReceiver, to_parent: IpcBytesSender },
+    Ring { memory: Heirloom, spills_in: Heirloom, spills_out: Heirloom },
+    Frames { from_parent: Heirloom, to_parent: Heirloom },
 }
 
 /// Makes a connection over which messages of up to `limit` bytes travel.
@@ -61,8 +60,7 @@ pub(crate) fn connect(
 ) -> Result<(ParentEnds, ChildEnds), Fault> {
     match carrier {
         Carrier::Ring => {
-            let region = Arc::new(Region::zeroed(REPORTS.end, room).map_err(|_| Fault::NoRoom)?);
-            region.give_back();
+            let region = Arc::new(Region::new(REPORTS.end, room).map_err(|_| Fault::NoRoom)?);
             let (spills_to_child, spills_in) = ipc::channel().map_err(|_| Fault::NoRoom)?;
             let (spills_out, spills_from_child) = ipc::channel().map_err(|_| Fault::NoRoom)?;
             let (to_child, to_parent) = rings(&region);
@@ -76,7 +74,7 @@ pub(crate) fn connect(
                 reports: Reports::Slots { region: Arc::clone(&region), turn: 0 },
                 closer,
             };
-            Ok((ends, ChildEnds::Ring { memory: Sent(region), spills_in, spills_out }))
+            Ok((ends, ChildEnds::Ring { memory: region.heirloom()?, spills_in, spills_out }))
         }
         Carrier::Frames => {
             let (to_child, from_parent) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
@@ -87,45 +85,83 @@ pub(crate) fn connect(
                 reports: Reports::InLane(to_parent.clone(), None),
                 closer: Closer::Poke(Mutex::new(to_parent.clone())),
             };
+            let from_parent = Heirloom::of(socket_of_receiver(&from_parent), room)?;
+            let to_parent = Heirloom::of(socket_of_bytes(&to_parent), room)?;
             Ok((ends, ChildEnds::Frames { from_parent, to_parent }))
         }
     }
 }
 
 impl ChildEnds {
-    /// What the child inherits of it.
-    pub(crate) fn heirlooms(&self) -> impl Iterator<Item = &Heirloom> {
-        let both = match self {
-            ChildEnds::Ring { spills_in, spills_out, .. } => [Some(spills_in), Some(spills_out)],
-            ChildEnds::Frames { .. } => [None, None],
-        };
-        both.into_iter().flatten()
+    /// Their numbers, as the variable tells them.
+    pub(crate) fn numbers(&self) -> EndNumbers {
+        match self {
+            ChildEnds::Ring { memory, spills_in, spills_out } => {
+                EndNumbers::Ring([memory, spills_in, spills_out].map(Heirloom::number))
+            }
+            ChildEnds::Frames { from_parent, to_parent } => {
+                EndNumbers::Frames([from_parent, to_parent].map(Heirloom::number))
+            }
+        }
     }
 
-    /// The child has what it inherits, or will never be.
-    pub(crate) fn let_go(&mut self) {
-        if let ChildEnds::Ring { spills_in, spills_out, .. } = self {
-            spills_in.let_go();
-            spills_out.let_go();
+    /// Those that this process inherits.
+    pub(crate) fn inherited(numbers: EndNumbers) -> Self {
+        match numbers {
+            EndNumbers::Ring(numbers) => {
+                let [memory, spills_in, spills_out] = numbers.map(Heirloom::inherited);
+                ChildEnds::Ring { memory, spills_in, spills_out }
+            }
+            EndNumbers::Frames(numbers) => {
+                let [from_parent, to_parent] = numbers.map(Heirloom::inherited);
+                ChildEnds::Frames { from_parent, to_parent }
+            }
+        }
+    }
+
+    /// What the child inherits of it.
+    pub(crate) fn heirlooms(&mut self) -> Vec<&mut Heirloom> {
+        match self {
+            ChildEnds::Ring { memory, spills_in, spills_out } => {
+                vec![memory, spills_in, spills_out]
+            }
+            ChildEnds::Frames { from_parent, to_parent } => vec![from_parent, to_parent],
         }
     }
 
     /// Opens the child's side.
-    pub(crate) fn open(self, limit: usize) -> Result<(LaneReceiver, LaneSender, Reports), Fault> {
+    pub(crate) fn open(self, limit: usize) -> Result<ChildLanes, Fault> {
         match self {
-            ChildEnds::Ring { memory: Sent(region), spills_in, spills_out } => {
+            ChildEnds::Ring { memory, spills_in, spills_out } => {
+                let region = Arc::new(Region::inherited(memory)?);
+                if region.len() < REPORTS.end {
+                    return Err(Fault::Rubbish);
+                }
                 let (to_child, to_parent) = rings(&region);
                 let reports = Reports::Slots { region, turn: 0 };
                 let from_parent = receiving(to_child, Late::new(spills_in)?, limit);
                 Ok((from_parent, sending(to_parent, Late::new(spills_out)?), reports))
             }
-            ChildEnds::Frames { from_parent, to_parent } => Ok((
-                LaneReceiver::new(Receiving::Frames(Guarded::new(from_parent)?), limit),
-                LaneSender::Frames(to_parent.clone()),
-                Reports::InLane(to_parent, None),
-            )),
+            ChildEnds::Frames { from_parent, to_parent } => {
+                let to_parent: IpcBytesSender = take_over(to_parent)?;
+                Ok((
+                    LaneReceiver::new(Receiving::Frames(take_over(from_parent)?), limit),
+                    LaneSender::Frames(to_parent.clone()),
+                    Reports::InLane(to_parent, None),
+                ))
+            }
         }
     }
+}
+
+/// The child's side, open: from its parent, to its parent, and where its panics report.
+pub(crate) type ChildLanes = (LaneReceiver, LaneSender, Reports);
+
+/// The descriptors of a child's ends, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndNumbers {
+    Ring([RawFd; 3]),
+    Frames([RawFd; 2]),
 }
 
 fn rings(region: &Arc<Region>) -> (Shared, Shared) {
