@@ -15,6 +15,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Mutex;
+use std::time::Instant;
 
 use ipc_channel::ipc::{self, IpcReceiver, IpcSender};
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ use super::lane::{Body, Fault};
 use super::mailbox::MailboxEnds;
 use super::workbench::BeltEnds;
 use crate::id::Place;
-use crate::sys::{Build, Identity, Room};
+use crate::sys::{Build, Identity, Interest, Room};
 
 /// What a child says first.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,6 +239,11 @@ impl ControlReceiver {
             && matches!(crate::sys::peek(self.socket, true), Ok(peeked) if peeked.len == STOP)
     }
 
+    /// What says that there is something to receive.
+    pub(crate) fn news(&self) -> ControlNews {
+        ControlNews(self.socket, self.identity)
+    }
+
     /// Whether there is something to receive, as far as can be told.
     pub(crate) fn has_more(&self) -> bool {
         self.is_ours() && crate::sys::peek(self.socket, false).is_ok()
@@ -257,6 +263,27 @@ impl ControlReceiver {
     /// Whether the number still stands for the channel. A function that closes all descriptors may have
     /// opened something of its own there, and nothing of that is ours to take.
     fn is_ours(&self) -> bool {
-        crate::sys::identity(self.socket) == Some(self.identity)
+        self.news().is_there()
+    }
+}
+
+/// A control channel to wait at, for who does not receive from it.
+#[derive(Clone, Copy)]
+pub(crate) struct ControlNews(RawFd, Identity);
+
+impl ControlNews {
+    fn is_there(self) -> bool {
+        crate::sys::identity(self.0) == Some(self.1)
+    }
+
+    /// Waits until there is something to receive, or until the deadline.
+    pub(crate) fn wait(self, deadline: Option<Instant>) {
+        if self.is_there() {
+            // SAFETY: it is open, or the answer is that it is not.
+            let socket = unsafe { BorrowedFd::borrow_raw(self.0) };
+            let mut asked = [Interest::in_reading(Some(socket))];
+            // Where the system has no memory to wait with, who waits looks again.
+            let _ = crate::sys::poll(&mut asked, deadline);
+        }
     }
 }

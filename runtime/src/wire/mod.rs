@@ -32,8 +32,8 @@ pub(crate) use batch::{
 };
 pub(crate) use belt::{Belt, BeltRegion, LanePair, is_result};
 pub(crate) use bootstrap::{
-    Bootstrap, Control, ControlOffer, ControlReceiver, ControlSender, Hello, ParentIs, Serves,
-    digest_of,
+    Bootstrap, Control, ControlNews, ControlOffer, ControlReceiver, ControlSender, Hello, ParentIs,
+    Serves, digest_of,
 };
 pub(crate) use channel::ChannelError;
 pub(crate) use codec::{DecodeRow, plain, read_plain, read_row};

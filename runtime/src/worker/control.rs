@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::words;
 use crate::sys;
-use crate::wire::{ChannelError, Control, ControlReceiver, Fault, Incoming};
+use crate::wire::{ChannelError, Control, ControlNews, ControlReceiver, Fault, Incoming};
 
 /// Whether the parent asked this process to stop; can be waited for.
 #[derive(Debug)]
@@ -47,33 +47,38 @@ impl StopFlag {
     /// Waits until it is raised or the time is up; whether it is.
     pub(crate) fn wait(&self, limit: Option<Duration>) -> bool {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let mut asked = self.lock();
-        while !*asked {
-            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                break;
+        let is_late = || deadline.is_some_and(|at| Instant::now() >= at);
+        // Where the system has no thread that hears, who waits hears.
+        while let Some(news) = unheard()
+            && !self.is_raised()
+            && !is_late()
+        {
+            news.wait(deadline);
+            if !take_news() {
+                // Nor is there a descriptor for it, and nobody says when there is.
+                std::thread::sleep(
+                    deadline.map_or(PAUSE, |at| {
+                        PAUSE.min(at.saturating_duration_since(Instant::now()))
+                    }),
+                );
             }
-            let deaf = is_deaf();
-            let pause = if deaf { Some(left.map_or(LOOK, |left| left.min(LOOK))) } else { left };
-            asked = match pause {
+        }
+        let mut asked = self.lock();
+        while !*asked && !is_late() {
+            asked = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
                 Some(left) => {
                     let waited = self.changed.wait_timeout(asked, left);
                     waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0
                 }
                 None => self.changed.wait(asked).unwrap_or_else(|poisoned| poisoned.into_inner()),
             };
-            if deaf {
-                drop(asked);
-                hear();
-                asked = self.lock();
-            }
         }
         *asked
     }
 }
 
-/// How often who waits looks itself, where the system has no thread for that.
-const LOOK: Duration = Duration::from_millis(50);
+/// How long who waits gives the system to find descriptors.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What is done when the parent asks this process to stop, besides raising the flag.
 static AT_STOP: Mutex<Vec<Box<dyn Fn() + Send>>> = Mutex::new(Vec::new());
@@ -117,41 +122,47 @@ pub(super) fn take_over(control: ControlReceiver) {
     *ear() = Some(Ear { control, incoming: Incoming::new(usize::MAX) });
 }
 
-/// Whether there is a parent that no thread hears.
-fn is_deaf() -> bool {
-    !HEARS.load(Ordering::Acquire) && super::context::is_original()
+/// What news of the parent come on, where there is one and no thread hears it.
+fn unheard() -> Option<ControlNews> {
+    if HEARS.load(Ordering::Acquire) || !super::context::is_original() {
+        return None;
+    }
+    ear().as_ref().map(|ear| ear.control.news())
 }
 
 /// Has the parent heard from now on; what it has said by now is heard when this returns.
 ///
 /// Called before anything that depends on what the parent says. Where the system has no thread left
-/// the worker lives without, and the next call tries again; who waits to be stopped calls now and then.
+/// the worker lives without, and the next call tries again.
+#[inline]
 pub(crate) fn hear() {
     // A copy made by `fork` would take what is meant for the original.
-    if HEARS.load(Ordering::Acquire) || !super::context::is_original() {
-        return;
+    if !HEARS.load(Ordering::Acquire) && super::context::is_original() {
+        take_news();
     }
+}
+
+/// Hears what there is, and has the thread hear the rest; `false` where there are no descriptors for it.
+fn take_news() -> bool {
     // Not waiting: who has it hears already, or is what is called for something that was heard.
-    let Ok(mut waiting) = EAR.try_lock() else { return };
-    let Some(ear) = &mut *waiting else { return };
+    let Ok(mut waiting) = EAR.try_lock() else { return true };
+    let Some(ear) = &mut *waiting else { return true };
     if HEARS.load(Ordering::Acquire) {
-        return;
+        return true;
     }
-    match ear.control.open() {
-        Ok(()) => {}
-        // There are no descriptors for it now: the next call tries again.
-        Err(Fault::NoRoom) => return,
-        // The function has closed the channel: there is nothing to hear any more.
-        Err(_) => return HEARS.store(true, Ordering::Release),
+    let opened = ear.control.open();
+    if opened == Err(Fault::NoRoom) {
+        return false;
     }
-    while ear.control.has_more() {
-        if !ear.take(false) {
-            return HEARS.store(true, Ordering::Release);
-        }
+    // Where the function has closed the channel there is nothing to hear any more.
+    let mut hears = opened.is_err();
+    while !hears && ear.control.has_more() {
+        hears = !ear.take(false);
     }
-    if sys::run_bare(256 * 1024, listen).is_ok() {
+    if hears || sys::run_bare(256 * 1024, listen).is_ok() {
         HEARS.store(true, Ordering::Release);
     }
+    true
 }
 
 fn listen() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use procession::{Error, ExitReason, SpawnError, process};
 use procession_tests::{
     BOTH, LIMIT, Over, Running, again, alone, as_program, descriptors, end_of, eventually,
-    succeeds, value_of,
+    state_of, succeeds, value_of,
 };
 
 #[process]
@@ -253,6 +253,35 @@ fn the_process_limit_is_a_typed_error() {
         }
         assert_eq!(seen, (true, true), "both an error and a success were expected");
     });
+}
+
+/// Says whether it had a thread left, when it is asked to stop.
+#[process]
+fn wait_alone(user: u32) -> bool {
+    // SAFETY: the call touches no memory.
+    assert_eq!(unsafe { libc::setuid(user) }, 0);
+    let limit = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
+    // SAFETY: the pointer is to a local variable of the right type.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NPROC, &raw const limit) }, 0);
+    let has_threads = std::thread::Builder::new().spawn(|| ()).is_ok();
+    procession::stopping().wait();
+    has_threads
+}
+
+#[test]
+fn a_process_that_has_no_thread_left_hears_that_it_should_stop() {
+    // SAFETY: the call only asks.
+    if unsafe { libc::geteuid() } != 0 {
+        eprintln!("not tested: only root can become a user that has no processes yet");
+        return;
+    }
+    for (over, user) in BOTH.into_iter().zip(55_321 + std::process::id() % 1000..) {
+        let child = over.builder::<wait_alone>().spawn(user).unwrap();
+        // Asked while it waits, as far as that can be seen.
+        eventually(LIMIT, || state_of(child.pid()) == Some('S'));
+        assert_eq!(child.stop(LIMIT).unwrap(), ExitReason::Finished, "{over:?}");
+        assert!(!value_of(child).unwrap(), "{over:?}");
+    }
 }
 
 /// A file may only be so long here, and a region of shared memory is one: that was a SIGXFSZ.
