@@ -49,7 +49,8 @@ pub enum ExitReason {
     /// It asked for more memory than it may have, and died of that. Only where this is known: see
     /// [`memory_limit`](crate::Builder::memory_limit).
     OutOfMemory {
-        /// The most memory it had resident, in bytes.
+        /// The most memory it had resident, in bytes. Linux counts from what its parent had resident
+        /// when it started it, so it is known only where it is more than that.
         peak: Option<u64>,
     },
     /// It ran longer than its [`timeout`](crate::Builder::timeout) and was killed.

@@ -49,7 +49,8 @@ impl Pidfd {
         }
     }
 
-    /// Reaps the process, which has ended: how it ended, and the most memory it had resident.
+    /// Reaps the process, which has ended: how it ended, and the most memory it had resident, if that
+    /// was more than this process has ever had.
     pub(crate) fn reap(&self) -> (Ended, Option<u64>) {
         // SAFETY: it is a plain structure of integers, for which zero is a value.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
@@ -76,7 +77,10 @@ impl Pidfd {
                 return (Ended::Unknown, None);
             }
         }
-        let peak = u64::try_from(usage.ru_maxrss).ok().map(|kilobytes| kilobytes * 1024);
+        // A child begins with what its parent had resident at that time, so no less is known of it.
+        let own = most_resident();
+        let peak = usage.ru_maxrss.checked_mul(1024).filter(|_| usage.ru_maxrss > own);
+        let peak = peak.and_then(|peak| u64::try_from(peak).ok());
         // SAFETY: the call has filled it in for a child that ended, which has a status.
         let status = unsafe { info.si_status() };
         let ended = match info.si_code {
@@ -85,6 +89,15 @@ impl Pidfd {
         };
         (ended, peak)
     }
+}
+
+/// The most that this process had resident, in kilobytes.
+fn most_resident() -> libc::c_long {
+    // SAFETY: it is a plain structure of integers, for which zero is a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a local variable of the right type.
+    unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
+    usage.ru_maxrss
 }
 
 /// Sends SIGKILL to the process group of a child that leads one and is not reaped yet.

@@ -56,11 +56,9 @@ impl StopFlag {
             news.wait(deadline);
             if !take_news() {
                 // Nor is there a descriptor for it, and nobody says when there is.
-                std::thread::sleep(
-                    deadline.map_or(PAUSE, |at| {
-                        PAUSE.min(at.saturating_duration_since(Instant::now()))
-                    }),
-                );
+                let left =
+                    deadline.map_or(PAUSE, |at| at.saturating_duration_since(Instant::now()));
+                drop(self.changed.wait_timeout(self.lock(), left.min(PAUSE)));
             }
         }
         let mut asked = self.lock();

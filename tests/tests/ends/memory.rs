@@ -1,7 +1,7 @@
 //! A bound on memory, and what is told of a process that went beyond it.
 
 use procession::{ExitReason, Output, process};
-use procession_tests::{BOTH, alone, failure_of, value_of};
+use procession_tests::{BOTH, Over, alone, failure_of, value_of};
 
 #[process]
 fn take(megabytes: usize) -> usize {
@@ -19,21 +19,37 @@ fn refuse_gently(megabytes: usize) -> bool {
 
 const LIMIT_OF_MEMORY: u64 = 100 << 20;
 
+fn peak_of(over: Over, output: Output) -> Option<u64> {
+    let builder = over.builder::<take>().memory_limit(LIMIT_OF_MEMORY).stderr(output);
+    let error = failure_of(builder.spawn(200).unwrap());
+    assert!(error.to_string().contains("out of memory"), "{error}");
+    match error.reason() {
+        ExitReason::OutOfMemory { peak } => *peak,
+        other => panic!("{over:?}: {other:?}"),
+    }
+}
+
 #[test]
 fn a_process_that_takes_more_than_its_limit_ran_out_of_memory() {
-    for over in BOTH {
-        for output in [Output::Captured, Output::Lines] {
-            let builder = over.builder::<take>().memory_limit(LIMIT_OF_MEMORY).stderr(output);
-            let error = failure_of(builder.spawn(200).unwrap());
-            match error.reason() {
-                ExitReason::OutOfMemory { peak } => {
-                    assert!(peak.is_some_and(|peak| peak < 2 * LIMIT_OF_MEMORY), "{peak:?}");
-                }
-                other => panic!("{over:?}: {other:?}"),
+    // In a program of its own, which has less resident than the process has.
+    alone!({
+        for over in BOTH {
+            for output in [Output::Captured, Output::Lines] {
+                let peak = peak_of(over, output);
+                assert!(peak.is_some_and(|peak| peak < 2 * LIMIT_OF_MEMORY), "{peak:?}");
             }
-            assert!(error.to_string().contains("out of memory"), "{error}");
         }
-    }
+    });
+}
+
+/// The system counts a process's peak from what its parent had resident when it began: that was told.
+#[test]
+fn what_a_program_has_resident_is_not_told_as_the_peak_of_its_process() {
+    alone!({
+        let much = std::hint::black_box(vec![1_u8; 300 << 20]);
+        assert_eq!(peak_of(Over::Usual, Output::Captured), None);
+        drop(much);
+    });
 }
 
 #[test]
