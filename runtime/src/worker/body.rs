@@ -22,7 +22,7 @@ pub(super) fn work(call: &Variable, lanes: ChildLanes, greeting: Owned, watched:
         Ok((bootstrap, control, UpSender::new(Heirloom::inherited(call.up))?))
     });
     // A parent that never says the first word is gone, or has given this child up.
-    let Ok((bootstrap, control, up)) = begun else { sys::die_at_once() };
+    let Ok((bootstrap, mut control, up)) = begun else { sys::die_at_once() };
     let Bootstrap { entry, name, id, parent, memory_limit, tree, serves, belt, .. } = bootstrap;
     let limit = usize::try_from(bootstrap.max_message).unwrap_or(usize::MAX);
     arguments.set_limit(limit);
@@ -32,6 +32,14 @@ pub(super) fn work(call: &Variable, lanes: ChildLanes, greeting: Owned, watched:
     panic::report_to(reports);
     words::open(up, limit);
     become_worker(Worker { pid: std::process::id(), name, id, parent, tree });
+    let Some(entry) = Entry::at(entry) else {
+        return told(desk::send_text(Tag::BadArguments, "it has no such function"), 1);
+    };
+    // Who only runs a function may never be told anything; all others will.
+    if !matches!(entry.work(), Work::Call(..)) && control.open().is_err() {
+        let why = "there are no descriptors left to begin with";
+        return told(desk::send_text(Tag::BadArguments, why), 1);
+    }
     control::take_over(control);
     // Where memory is limited there may be none for the thread later.
     if !watched || memory_limit.is_some() {
@@ -43,9 +51,6 @@ pub(super) fn work(call: &Variable, lanes: ChildLanes, greeting: Owned, watched:
         let why = format!("its memory limit of {bytes} bytes was refused: {error}");
         return told(desk::send_text(Tag::BadArguments, &why), 1);
     }
-    let Some(entry) = Entry::at(entry) else {
-        return told(desk::send_text(Tag::BadArguments, "it has no such function"), 1);
-    };
     let ended = catch_unwind(AssertUnwindSafe(|| {
         SETUPS.iter().for_each(|set_up| set_up());
         if !SETUPS.is_empty() {
