@@ -14,7 +14,7 @@ use crate::error::{RecvError, RecvTimeoutError, TryRecvError, Undelivered};
 use crate::id::Place;
 use crate::route::{self, Aside, Fed, Slot, Taken, Unanswered};
 use crate::sys::is_copy;
-use crate::wire::{Body, Fault, LaneReceiver, Tag, Word};
+use crate::wire::{Body, Decoder, Fault, LaneReceiver, Tag, Word};
 use crate::worker::{self, Tray, stop_flag};
 
 /// The messages of one actor, one at a time.
@@ -264,6 +264,30 @@ impl<M: DeserializeOwned + 'static> Mailbox<M> {
         }
     }
 
+    /// Takes the next message if it is at hand and there are no rights in it.
+    #[inline(always)]
+    fn at_hand(&mut self) -> Option<&[u8]> {
+        let Source::Ring(ring) = &mut self.source else { return None };
+        if is_copy() || stop_flag().is_raised() {
+            return None;
+        }
+        reply::survived();
+        ring.receive_at_hand()
+    }
+
+    /// Reads the message in hand, which could not be read, once more to tell why; or takes the next.
+    #[cold]
+    fn once_more(&mut self, row: &[u8]) -> Option<M> {
+        let mut place = None;
+        match decode(Tag::Value, &Body::Bytes(row), &mut place) {
+            Ok(()) => place,
+            Err(unread) => {
+                self.refuse(*unread);
+                self.recv().ok()
+            }
+        }
+    }
+
     /// Takes the next message, or what cannot be read as one.
     #[inline]
     fn take(
@@ -358,10 +382,15 @@ fn no_message(fault: Fault) -> TryRecvError {
 impl<M: DeserializeOwned + 'static> Iterator for Mailbox<M> {
     type Item = M;
 
+    #[inline]
     fn next(&mut self) -> Option<M> {
-        let mut place = None;
-        let _ = self.next_until(true, None, &mut place);
-        place
+        let Some(bytes) = self.at_hand() else { return self.recv().ok() };
+        // There are no rights in it, so nothing has to know that it is a message that is read.
+        if let Some(message) = Decoder::of_bytes(bytes).section_at_once() {
+            return Some(message);
+        }
+        let row = bytes.to_vec();
+        self.once_more(&row)
     }
 }
 

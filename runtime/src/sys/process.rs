@@ -270,18 +270,26 @@ static COPY: AtomicBool = AtomicBool::new(false);
 
 /// Whether this process is a copy that `fork` made of one that had asked this before. Costs no
 /// system call; copies that were made without the C library do not notice.
+#[inline]
 pub(crate) fn is_copy() -> bool {
-    static WATCHED: AtomicBool = AtomicBool::new(false);
+    if !WATCHED.load(Ordering::Relaxed) {
+        watch_for_copies();
+    }
+    COPY.load(Ordering::Relaxed)
+}
 
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+#[cold]
+fn watch_for_copies() {
     extern "C" fn in_the_copy() {
         COPY.store(true, Ordering::Relaxed);
     }
     // Not a `Once`: a copy that was made meanwhile would wait for the one who runs it.
-    if !WATCHED.load(Ordering::Relaxed) && !WATCHED.swap(true, Ordering::Relaxed) {
+    if !WATCHED.swap(true, Ordering::Relaxed) {
         // SAFETY: the function stores one atomic, which may be done in any copy of any process.
         unsafe { libc::pthread_atfork(None, None, Some(in_the_copy)) };
     }
-    COPY.load(Ordering::Relaxed)
 }
 
 /// Ends a copy of a process that has asked whether it [is one](is_copy): somebody waits for the

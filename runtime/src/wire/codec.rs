@@ -319,6 +319,27 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
+    /// Takes the next value, without a word why if there is none. It is moved once.
+    #[inline(always)]
+    pub(crate) fn section_at_once<T: DeserializeOwned + 'static>(&mut self) -> Option<T> {
+        let From::Bytes(bytes) = &mut self.source else { return None };
+        if is_bytes::<T>() {
+            return None;
+        }
+        let (prefix, rest) = bytes.split_first_chunk()?;
+        let len = usize::try_from(u64::from_le_bytes(*prefix)).ok()?;
+        let (section, rest) = rest.split_at_checked(len)?;
+        *bytes = rest;
+        if let Some(number) = number(section) {
+            return number.ok();
+        }
+        let mut deserializer = postcard::Deserializer::from_bytes(section);
+        match T::deserialize(&mut deserializer) {
+            Ok(value) if deserializer.finalize().is_ok_and(<[u8]>::is_empty) => Some(value),
+            _ => None,
+        }
+    }
+
     /// Passes over a value that was read before.
     pub(crate) fn skip<T>(&mut self) -> Result<(), DecodeError> {
         self.next::<T>().map(drop)

@@ -76,7 +76,6 @@ pub fn ring(data: &[u8]) {
     let mut consumer = Consumer::new(shared.clone());
     let mut producer = Producer::new(shared);
     let now = Some(Instant::now());
-    let mut into = Vec::new();
     for step in data.chunks(6) {
         let [place, high, value @ ..] = step else { return };
         let mut word = [0; 8];
@@ -89,8 +88,8 @@ pub fn ring(data: &[u8]) {
         };
         region.write(at, &word);
         let pushed = producer.push(1, value.len(), [value].into_iter(), now);
-        let popped = consumer.pop(&mut into, now);
-        assert!(into.len() <= DATA);
+        let popped = consumer.pop(now);
+        assert!(consumer.bytes().len() <= DATA);
         if pushed.is_err() && popped.is_err() {
             return;
         }

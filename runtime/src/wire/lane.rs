@@ -17,7 +17,7 @@ use super::codec::{Decoder, Encoder, Source};
 use super::frames::{self, FrameError};
 use super::heirloom::Late;
 use super::region::Region;
-use super::ring::{Consumer, PopError, Producer, PushError, ReaderBell};
+use super::ring::{Consumer, Frame, PopError, Producer, PushError, ReaderBell};
 pub(crate) use carriers::{
     Carrier, ChildEnds, ChildLanes, Closer, EndNumbers, ParentEnds, Reports, connect,
 };
@@ -230,13 +230,17 @@ impl LaneSender {
 pub(crate) struct LaneReceiver {
     carrier: Receiving,
     limit: usize,
-    buffer: Vec<u8>,
     report: Option<Vec<u8>>,
 }
 
 pub(super) enum Receiving {
-    Ring { ring: Consumer, known: Known, spills: Late<Guarded<IpcReceiver<Spill>>> },
-    Frames(Guarded<IpcBytesReceiver>),
+    Ring {
+        ring: Consumer,
+        known: Known,
+        spills: Late<Guarded<IpcReceiver<Spill>>>,
+    },
+    /// And where a message is put together.
+    Frames(Guarded<IpcBytesReceiver>, Vec<u8>),
 }
 
 /// A message that was taken out of a lane. Its space is given back when the next one is asked for.
@@ -255,7 +259,7 @@ pub(crate) enum Body<'a> {
 
 impl LaneReceiver {
     pub(super) fn new(carrier: Receiving, limit: usize) -> Self {
-        LaneReceiver { carrier, limit, buffer: Vec::new(), report: None }
+        LaneReceiver { carrier, limit, report: None }
     }
 
     /// Changes the most bytes that a message may have.
@@ -271,7 +275,7 @@ impl LaneReceiver {
     /// Takes the next message, and waits for it until the deadline. The frame carrier has no
     /// deadlines: it waits until the other side has sent or gone.
     pub(crate) fn receive(&mut self, deadline: Option<Instant>) -> Result<Message<'_>, Fault> {
-        self.take(|ring, buffer| ring.pop(buffer, deadline))
+        self.take(|ring| ring.pop(deadline))
     }
 
     /// Takes the next message, and waits for it until the deadline or until the condition holds. Only
@@ -281,14 +285,14 @@ impl LaneReceiver {
         deadline: Option<Instant>,
         called_off: impl Fn() -> bool,
     ) -> Result<Message<'_>, Fault> {
-        self.take(|ring, buffer| ring.pop_unless(buffer, deadline, called_off))
+        self.take(|ring| ring.pop_unless(deadline, called_off))
     }
 
     /// What wakes whoever waits for a message of a ring.
     pub(crate) fn bell(&self) -> Option<ReaderBell> {
         match &self.carrier {
             Receiving::Ring { ring, .. } => Some(ring.bell()),
-            Receiving::Frames(_) => None,
+            Receiving::Frames(..) => None,
         }
     }
 
@@ -297,7 +301,16 @@ impl LaneReceiver {
         self.take(Consumer::pop_now)
     }
 
+    /// Takes the next message if it is at hand already, lies in one piece and is nothing but a value.
+    #[inline(always)]
+    pub(crate) fn receive_at_hand(&mut self) -> Option<&[u8]> {
+        let Receiving::Ring { ring, .. } = &mut self.carrier else { return None };
+        let Frame { body, .. } = ring.pop_at_hand(Tag::Value as u32)?;
+        ring.bytes().get(body)
+    }
+
     /// Is done with the last message.
+    #[inline]
     pub(crate) fn release(&mut self) {
         if let Receiving::Ring { ring, .. } = &mut self.carrier {
             ring.release();
@@ -307,43 +320,51 @@ impl LaneReceiver {
     #[inline]
     fn take(
         &mut self,
-        pop: impl FnOnce(&mut Consumer, &mut Vec<u8>) -> Result<u32, PopError>,
+        pop: impl FnOnce(&mut Consumer) -> Result<Frame, PopError>,
     ) -> Result<Message<'_>, Fault> {
-        let buffer = &mut self.buffer;
-        let tag = match &mut self.carrier {
-            Receiving::Ring { ring, .. } => pop(ring, buffer)?,
-            Receiving::Frames(receiver) => {
-                let report = &mut self.report;
-                frames::receive(receiver, self.limit, buffer, |tag, body| match Tag::of(tag) {
-                    Ok(Tag::Report) => {
-                        *report = Some(body.to_vec());
-                        Ok(())
-                    }
-                    Ok(Tag::Poke) => Err(FrameError::Gone),
-                    _ => Err(FrameError::Rubbish),
-                })?
+        let LaneReceiver { carrier, limit, report } = self;
+        let (receiver, buffer) = match carrier {
+            Receiving::Ring { ring, known, spills } => {
+                let Frame { tag, body } = pop(ring)?;
+                let (tagged, body) = (Tag::of(tag & !SPILLED)?, &ring.bytes()[body]);
+                let body = if tag & SPILLED == 0 {
+                    Body::Bytes(body)
+                } else {
+                    spilled(body, *limit, known, spills)?
+                };
+                return Ok(Message { tag: tagged, body });
             }
+            Receiving::Frames(receiver, buffer) => (receiver, buffer),
         };
-        let tagged = Tag::of(tag & !SPILLED)?;
-        if tag & SPILLED == 0 {
-            return Ok(Message { tag: tagged, body: Body::Bytes(buffer) });
-        }
-        let body = self.carrier.spilled(buffer, self.limit)?;
-        Ok(Message { tag: tagged, body })
+        let tag = frames::receive(receiver, *limit, buffer, |tag, body| match Tag::of(tag) {
+            Ok(Tag::Report) => {
+                *report = Some(body.to_vec());
+                Ok(())
+            }
+            Ok(Tag::Poke) => Err(FrameError::Gone),
+            _ => Err(FrameError::Rubbish),
+        })?;
+        Ok(Message { tag: Tag::of(tag)?, body: Body::Bytes(buffer) })
     }
 
     /// The message of which a frame only says where it lies.
     pub(super) fn spilled(&mut self, place: &[u8]) -> Result<Body<'static>, Fault> {
-        self.carrier.spilled(place, self.limit)
+        match &mut self.carrier {
+            Receiving::Ring { known, spills, .. } => spilled(place, self.limit, known, spills),
+            Receiving::Frames(..) => Err(Fault::Rubbish),
+        }
     }
 }
 
-impl Receiving {
-    fn spilled(&mut self, place: &[u8], limit: usize) -> Result<Body<'static>, Fault> {
-        let Receiving::Ring { known, spills, .. } = self else { return Err(Fault::Rubbish) };
-        let (region, len) = known.find(place, spills)?;
-        if len > limit { Err(Fault::Rubbish) } else { Ok(Body::Region(region, len)) }
-    }
+#[cold]
+fn spilled(
+    place: &[u8],
+    limit: usize,
+    known: &mut Known,
+    spills: &mut Late<Guarded<IpcReceiver<Spill>>>,
+) -> Result<Body<'static>, Fault> {
+    let (region, len) = known.find(place, spills)?;
+    if len > limit { Err(Fault::Rubbish) } else { Ok(Body::Region(region, len)) }
 }
 
 impl Body<'_> {

@@ -15,6 +15,7 @@ use super::heirloom::{Heirloom, Late};
 use super::lane::{Fault, Known, LaneReceiver, Pool, Receiving, SPILLED, Spill, Tag, Unlent};
 use super::region::Region;
 use super::ring::{CONTROL, Consumer, Producer, Shared, WaitingRoom};
+use crate::sys;
 
 const PAGE: usize = 4096;
 const DATA: Range<usize> = PAGE..PAGE + (64 << 10);
@@ -35,6 +36,8 @@ pub(crate) struct MailboxEnds {
     spills: Heirloom,
     from: u64,
     timed: bool,
+    /// The owner's fences are for the child as well, which then has cheap ones.
+    fenced: bool,
 }
 
 /// Why a message did not go into a mailbox.
@@ -49,7 +52,7 @@ pub(crate) enum NotNow {
 impl MailboxSender {
     /// An empty mailbox that nobody reads.
     pub(crate) fn new() -> Result<Self, Fault> {
-        let room = crate::sys::make_room(4).ok_or(Fault::NoRoom)?;
+        let room = sys::make_room(4).ok_or(Fault::NoRoom)?;
         let region = Arc::new(Region::new(DATA.end, &room).map_err(|_| Fault::NoRoom)?);
         let ring = Producer::new(Shared::in_region(&region, 0, DATA));
         Ok(MailboxSender { region, ring, pool: Pool::default(), spills: None })
@@ -57,14 +60,14 @@ impl MailboxSender {
 
     /// Hands the mailbox to a child, which reads on from a position. No other reads it any more.
     pub(crate) fn hand_over(&mut self, from: u64, timed: bool) -> Result<MailboxEnds, Fault> {
-        let room = crate::sys::make_room(8).ok_or(Fault::NoRoom)?;
+        let room = sys::make_room(8).ok_or(Fault::NoRoom)?;
         let (sender, spills) = ipc::channel::<Spill>().map_err(|_| Fault::NoRoom)?;
         let (memory, spills) =
             (self.region.heirloom()?, Heirloom::of(socket_of_receiver(&spills), &room)?);
         self.pool.announce_all(&sender)?;
         self.spills = Some(sender);
         self.ring.rewind(from);
-        Ok(MailboxEnds { memory, spills, from, timed })
+        Ok(MailboxEnds { memory, spills, from, timed, fenced: sys::has_fences_elsewhere() })
     }
 
     /// Puts a message in, and says where it ends.
@@ -144,9 +147,15 @@ impl MailboxEnds {
         [&mut self.memory, &mut self.spills]
     }
 
+    /// Has this process pass the owner's fences. Called while it has one thread: with more, the system
+    /// waits for a moment in which all of them were elsewhere, and that is some ten milliseconds.
+    pub(crate) fn pass_fences(&mut self) {
+        self.fenced = self.fenced && sys::pass_fences();
+    }
+
     /// Opens the reader's side, and what wakes it from elsewhere.
     pub(crate) fn open(self, limit: usize) -> Result<(LaneReceiver, Shared), Fault> {
-        let MailboxEnds { memory, spills, from, timed } = self;
+        let MailboxEnds { memory, spills, from, timed, fenced } = self;
         let region = Region::inherited(memory)?;
         if region.len() < DATA.end {
             return Err(Fault::Rubbish);
@@ -155,6 +164,7 @@ impl MailboxEnds {
         region.read_only(DATA);
         let shared = Shared::in_region(&Arc::new(region), 0, DATA);
         let mut ring = Consumer::at(shared.clone(), from);
+        ring.fence_cheaply(fenced);
         if timed {
             ring.note_times();
         }

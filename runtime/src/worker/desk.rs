@@ -31,10 +31,13 @@ pub(crate) fn longest() -> usize {
 /// Says over what to answer and what is served. Called while the process has one thread.
 pub(super) fn sit_down(
     lane: LaneSender,
-    serves: Option<Serves>,
+    mut serves: Option<Serves>,
     mut belt: Option<BeltEnds>,
     limit: usize,
 ) {
+    if let Some(ends) = serves.as_mut().and_then(|serves| serves.ends.as_mut()) {
+        ends.pass_fences();
+    }
     if let Some(belt) = &mut belt {
         belt.pass_fences();
     }

@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex};
 
-use ipc_channel::ipc::{self, IpcBytesSender, IpcReceiver, IpcSender};
+use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender};
 
 use super::pool::Spill;
 use super::{Fault, Known, LaneReceiver, LaneSender, Pool, Receiving, Tag};
@@ -81,7 +81,7 @@ pub(crate) fn connect(
             let (to_parent, from_child) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
             let ends = ParentEnds {
                 to_child: LaneSender::Frames(to_child),
-                from_child: LaneReceiver::new(Receiving::Frames(Guarded::new(from_child)?), limit),
+                from_child: framed(Guarded::new(from_child)?, limit),
                 reports: Reports::InLane(to_parent.clone(), None),
                 closer: Closer::Poke(Mutex::new(to_parent.clone())),
             };
@@ -145,7 +145,7 @@ impl ChildEnds {
             ChildEnds::Frames { from_parent, to_parent } => {
                 let to_parent: IpcBytesSender = take_over(to_parent)?;
                 Ok((
-                    LaneReceiver::new(Receiving::Frames(take_over(from_parent)?), limit),
+                    framed(take_over(from_parent)?, limit),
                     LaneSender::Frames(to_parent.clone()),
                     Reports::InLane(to_parent, None),
                 ))
@@ -180,6 +180,10 @@ fn receiving(
 ) -> LaneReceiver {
     let ring = Consumer::new(ring);
     LaneReceiver::new(Receiving::Ring { ring, known: Known::default(), spills }, limit)
+}
+
+fn framed(from: Guarded<IpcBytesReceiver>, limit: usize) -> LaneReceiver {
+    LaneReceiver::new(Receiving::Frames(from, Vec::new()), limit)
 }
 
 /// Wakes whoever waits for a child that is dead.

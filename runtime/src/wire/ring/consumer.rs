@@ -1,5 +1,6 @@
 //! The side that reads.
 
+use std::ops::Range;
 use std::time::Instant;
 
 #[cfg(not(loom))]
@@ -8,6 +9,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 #[cfg(loom)]
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
+use super::cut::fence_of_reader;
 use super::{HEADER, Shared, Violation, footprint};
 use crate::wire::patience::Patience;
 
@@ -28,17 +30,36 @@ impl From<Violation> for PopError {
     }
 }
 
-/// Reads frames, one after the other.
+/// Reads frames, one after the other. They are copied out of the ring many at a time, and then taken
+/// one by one.
 pub(crate) struct Consumer {
     shared: Shared,
+    /// What was copied, and where in it the next frame begins.
+    block: Vec<u8>,
+    at: usize,
     /// Up to where frames were taken, and up to where the writer was told so.
     taken: u64,
     released: u64,
     /// Up to where frames were known to be complete.
     seen: u64,
     timed: bool,
+    /// Who waits for room has fences that are for this side as well.
+    cheap: bool,
     patience: Patience,
 }
+
+/// A frame that was taken.
+pub(crate) struct Frame {
+    pub(crate) tag: u32,
+    /// Where in [`bytes`](Consumer::bytes) its body is, until the next one is taken.
+    pub(crate) body: Range<usize>,
+}
+
+/// How much is copied at once: it should stay in the nearest cache.
+#[cfg(not(loom))]
+const BLOCK: u64 = 4 << 10;
+#[cfg(loom)]
+const BLOCK: u64 = 32;
 
 impl Consumer {
     pub(crate) fn new(shared: Shared) -> Self {
@@ -48,7 +69,18 @@ impl Consumer {
     /// Goes on where another consumer of the same ring stopped.
     pub(crate) fn at(shared: Shared, position: u64) -> Self {
         let (taken, released, seen) = (position, position, position);
-        Consumer { shared, taken, released, seen, timed: false, patience: Patience::new() }
+        let (block, patience) = (Vec::new(), Patience::new());
+        Consumer {
+            shared,
+            block,
+            at: 0,
+            taken,
+            released,
+            seen,
+            timed: false,
+            cheap: false,
+            patience,
+        }
     }
 
     /// Notes when each frame is taken from now on.
@@ -57,20 +89,40 @@ impl Consumer {
         self.timed = true;
     }
 
-    /// Takes the next frame if there is one: its bytes into the buffer, its tag as the answer.
+    /// Whether the [`WaitingRoom`](super::WaitingRoom) is the only place where somebody waits for room,
+    /// and has fences for this process as well.
+    #[cfg(not(loom))]
+    pub(crate) fn fence_cheaply(&mut self, cheap: bool) {
+        self.cheap = cheap;
+    }
+
+    /// Takes the next frame if there is one.
     #[inline]
-    pub(crate) fn try_pop(&mut self, into: &mut Vec<u8>) -> Result<Option<u32>, Violation> {
-        if self.taken == self.seen && !self.look()? {
-            return Ok(None);
-        }
-        let header = self.shared.data.read_word(self.taken);
-        let (tag, len) = ((header >> 32) as u32, header & u64::from(u32::MAX));
-        if footprint(len) > self.seen - self.taken {
-            return Err(Violation);
-        }
-        into.clear();
-        self.shared.data.read(self.taken + HEADER, len as usize, into);
-        self.taken += footprint(len);
+    pub(crate) fn try_pop(&mut self) -> Result<Option<Frame>, Violation> {
+        let next = match self.at_hand() {
+            Some(next) => next,
+            None => match self.fill()? {
+                Some(next) => next,
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(self.take_next(next)))
+    }
+
+    /// Takes the next frame if it was copied already and has this tag; what was taken before is done.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    pub(crate) fn pop_at_hand(&mut self, tag: u32) -> Option<Frame> {
+        self.release();
+        let next = self.at_hand().filter(|(found, ..)| *found == tag)?;
+        Some(self.take_next(next))
+    }
+
+    #[inline(always)]
+    fn take_next(&mut self, (tag, len, size): (u32, usize, usize)) -> Frame {
+        let start = self.at + HEADER as usize;
+        self.at += size;
+        self.taken += size as u64;
         let read = &self.shared.control().read.0;
         #[cfg(not(loom))]
         if self.timed {
@@ -78,7 +130,43 @@ impl Consumer {
         }
         // Before the frame is handed on: what dies in its hands is known to have been there.
         read.taken.store(self.taken, Release);
-        Ok(Some(tag))
+        Frame { tag, body: start..start + len }
+    }
+
+    /// What was copied.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.block
+    }
+
+    /// Tag, length of the body and size of the next frame, if it was copied whole.
+    #[inline(always)]
+    fn at_hand(&self) -> Option<(u32, usize, usize)> {
+        let rest = &self.block[self.at..];
+        let header = u64::from_le_bytes(*rest.first_chunk()?);
+        let len = header & u64::from(u32::MAX);
+        let size = footprint(len) as usize;
+        (size <= rest.len()).then_some(((header >> 32) as u32, len as usize, size))
+    }
+
+    /// Copies more frames, and gives the first if there are any.
+    #[inline(never)]
+    fn fill(&mut self) -> Result<Option<(u32, usize, usize)>, Violation> {
+        if self.taken == self.seen && !self.look()? {
+            return Ok(None);
+        }
+        self.block.clear();
+        self.at = 0;
+        let there = self.seen - self.taken;
+        let header = self.shared.data.read_word(self.taken);
+        let first = footprint(header & u64::from(u32::MAX));
+        if first > there {
+            return Err(Violation);
+        }
+        let copied = there.min(BLOCK).max(first);
+        self.shared.data.read(self.taken, copied as usize, &mut self.block);
+        // The header once more, if somebody has written over it.
+        self.at_hand().ok_or(Violation).map(Some)
     }
 
     /// Copies all that is there behind what is in the buffer, without a look at it.
@@ -109,39 +197,36 @@ impl Consumer {
 
     /// Takes the next frame if there is one; what was taken before is done.
     #[cfg(not(loom))]
-    pub(crate) fn pop_now(&mut self, into: &mut Vec<u8>) -> Result<u32, PopError> {
+    pub(crate) fn pop_now(&mut self) -> Result<Frame, PopError> {
         self.release();
-        match self.try_pop(into)? {
-            Some(tag) => Ok(tag),
+        match self.try_pop()? {
+            Some(frame) => Ok(frame),
             None if self.shared.is_closed() || self.shared.is_finished() => {
                 // What was published before that is still to be had.
-                self.try_pop(into)?.ok_or(PopError::Closed)
+                self.try_pop()?.ok_or(PopError::Closed)
             }
             None => Err(PopError::Empty),
         }
     }
 
     /// Takes the next frame, and waits for it until the deadline.
-    pub(crate) fn pop(
-        &mut self,
-        into: &mut Vec<u8>,
-        deadline: Option<Instant>,
-    ) -> Result<u32, PopError> {
-        self.pop_unless(into, deadline, || false)
+    #[inline]
+    pub(crate) fn pop(&mut self, deadline: Option<Instant>) -> Result<Frame, PopError> {
+        self.pop_unless(deadline, || false)
     }
 
     /// Takes the next frame, and waits for it until the deadline, or until the condition holds:
     /// whoever makes it true tolls [`ReaderBell`] afterwards.
+    #[inline]
     pub(crate) fn pop_unless(
         &mut self,
-        into: &mut Vec<u8>,
         deadline: Option<Instant>,
         called_off: impl Fn() -> bool,
-    ) -> Result<u32, PopError> {
+    ) -> Result<Frame, PopError> {
         self.release();
         loop {
-            if let Some(tag) = self.try_pop(into)? {
-                return Ok(tag);
+            if let Some(frame) = self.try_pop()? {
+                return Ok(frame);
             }
             self.wait(deadline, &called_off)?;
         }
@@ -163,14 +248,21 @@ impl Consumer {
         self.released = self.taken;
         let control = self.shared.control();
         control.read.0.done.store(self.taken, Release);
-        if control.writer.0.is_armed() {
-            // The writer's position may be newer than what was seen, so its need is held against
-            // the least room there can be.
-            let written = control.written.0.load(Acquire);
-            let room = self.shared.data.capacity().saturating_sub(written.wrapping_sub(self.taken));
-            if room >= control.need.load(Relaxed) {
-                control.writer.0.toll();
-            }
+        fence_of_reader(self.cheap);
+        if control.writer.0.was_armed() {
+            self.wake_writer();
+        }
+    }
+
+    #[cold]
+    fn wake_writer(&self) {
+        let control = self.shared.control();
+        // The writer's position may be newer than what was seen, so its need is held against the
+        // least room there can be.
+        let written = control.written.0.load(Acquire);
+        let room = self.shared.data.capacity().saturating_sub(written.wrapping_sub(self.taken));
+        if room >= control.need.load(Relaxed) {
+            control.writer.0.toll();
         }
     }
 

@@ -85,8 +85,15 @@ impl Bell {
     }
 
     /// Whether somebody sleeps, or is about to. Asked after publishing.
+    #[inline]
     pub(super) fn is_armed(&self) -> bool {
         fence(SeqCst);
+        self.was_armed()
+    }
+
+    /// The same, for who has passed a fence.
+    #[inline]
+    pub(super) fn was_armed(&self) -> bool {
         self.armed.load(Relaxed) == 1
     }
 
@@ -188,6 +195,7 @@ impl Shared {
         }
     }
 
+    #[inline]
     pub(super) fn control(&self) -> &Control {
         #[cfg(not(loom))]
         // SAFETY: the words are within a mapping that `data` keeps, and all of them are atomic.

@@ -4,8 +4,9 @@
 //! it is about to decide, then looks at what was taken. With a full fence on both sides in between, one
 //! of them sees the other. The reader does so for every frame and the writer hardly ever, so the
 //! writer's fence is one for both: it has every processor that runs a reader pass one, and the reader's
-//! costs nothing. (*Asymmetric* Dekker synchronisation: D. Dice, H. Huang and M. Yang, 2001; here by
-//! `membarrier(2)`.)
+//! costs nothing. It is the same with a writer that waits for room in a mailbox, which looks whether the
+//! reader is done; the reader looks for a sleeper after each message. (*Asymmetric* Dekker
+//! synchronisation: D. Dice, H. Huang and M. Yang, 2001; here by `membarrier(2)`.)
 
 #[cfg(not(loom))]
 use std::sync::atomic::{Ordering::SeqCst, compiler_fence, fence};

@@ -13,7 +13,9 @@
 //!   is a [`Violation`], never a hang and never an access out of bounds.
 //! - A frame is visible only when it is complete.
 //! - Who sleeps has said so before the last look; who publishes looks for a sleeper afterwards.
-//!   Both have a full fence in between, so that one of them sees the other. A process may be killed between the two, so **whoever observes a death tolls the bells**.
+//!   Both have a full fence in between, so that one of them sees the other; where one side sleeps so
+//!   rarely that it can pay for both, the other's is [cheap](cut). A process may be killed between the
+//!   two, so **whoever observes a death tolls the bells**.
 //!
 //! Bytes are copied through raw pointers: a reference to memory that another process writes would
 //! be undefined behaviour. The whole protocol is checked by loom in `model`.
@@ -32,6 +34,8 @@ mod model_claims;
 mod producer;
 
 pub(crate) use claimer::{Claimer, Wait};
+#[cfg(not(loom))]
+pub(crate) use consumer::Frame;
 #[cfg(not(loom))]
 pub(crate) use consumer::ReaderBell;
 pub(crate) use consumer::{Consumer, PopError};

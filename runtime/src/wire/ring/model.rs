@@ -28,10 +28,10 @@ fn push(ring: &mut Producer, byte: u8) -> Result<(), PushError> {
 }
 
 fn pop(ring: &mut Consumer) -> Result<u8, PopError> {
-    let mut frame = Vec::new();
-    let tag = ring.pop(&mut frame, None)?;
-    assert_eq!(frame, [tag as u8]);
-    Ok(frame[0])
+    let frame = ring.pop(None)?;
+    let body = &ring.bytes()[frame.body];
+    assert_eq!(body, [frame.tag as u8]);
+    Ok(body[0])
 }
 
 /// How far a process gets with a publish before it is killed.
@@ -103,7 +103,7 @@ fn a_reader_killed_at_any_point_leaves_no_writer_asleep() {
             let mut consumer = Consumer::new(shared.clone());
             let reader = thread::spawn(move || {
                 for _ in 0..read {
-                    consumer.try_pop(&mut Vec::new()).unwrap();
+                    consumer.try_pop().unwrap();
                 }
                 consumer.release();
             });

@@ -1,5 +1,7 @@
 //! The side that writes.
 
+#[cfg(not(loom))]
+use std::time::Duration;
 use std::time::Instant;
 
 #[cfg(not(loom))]
@@ -8,6 +10,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 #[cfg(loom)]
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
+#[cfg(not(loom))]
+use super::cut::fence_of_writer;
 use super::{HEADER, Shared, Violation, footprint};
 use crate::wire::patience::Patience;
 
@@ -265,6 +269,10 @@ impl Producer {
 #[cfg(not(loom))]
 const MOMENT: u32 = 16;
 
+/// How often it looks again where the reader may not see that it sleeps.
+#[cfg(not(loom))]
+const LOOK: Duration = Duration::from_millis(1);
+
 /// Waits for room without holding the producer.
 #[cfg(not(loom))]
 pub(crate) struct WaitingRoom(Shared);
@@ -292,7 +300,11 @@ impl WaitingRoom {
         let waiting = control.written.0.load(Relaxed).saturating_sub(position);
         control.need.store(self.0.data.capacity().saturating_sub(waiting), Relaxed);
         control.writer.0.arm();
+        // For the reader as well, which has only a cheap one before it looks for a sleeper.
+        let fenced = fence_of_writer(crate::sys::has_fences_elsewhere());
         let left = deadline.saturating_duration_since(Instant::now());
+        // Who cannot be sure to be seen looks again soon.
+        let left = if fenced { left } else { left.min(LOOK) };
         if done() || left.is_zero() {
             control.writer.0.disarm();
             return;
