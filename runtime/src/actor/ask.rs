@@ -1,5 +1,6 @@
 //! Telling and asking, wherever the actor's mailbox is.
 
+use std::mem::take;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use super::reply::Reply;
 use crate::error::{AskError, SendError, Undelivered};
 use crate::id::{Place, Right};
 use crate::route::{self, Arrival, Asking, Mail, Slot, Told, Unanswered, Woken};
-use crate::wire::{Encoder, Tag, lending};
+use crate::wire::{Claims, Encoder, ShortRow, Tag, begin_lending, lending};
 use crate::worker::longest;
 
 /// Whom to send to.
@@ -34,12 +35,52 @@ pub(super) enum Room {
 
 impl Addressee<'_> {
     /// Sends a message.
+    #[inline]
     pub(super) fn tell<M: Serialize + 'static>(
         &self,
         message: M,
         room: Room,
     ) -> Result<(), SendError<M>> {
-        self.tell_as(message, room, None)
+        // By reference: moved from hand to hand it would be copied by each.
+        match self.tell_of(&message, room) {
+            Ok(()) => Ok(()),
+            Err(why) => Err(SendError::new(self.name, why, message)),
+        }
+    }
+
+    /// Sends a message, which as a rule is short and has nothing special about it.
+    #[inline]
+    fn tell_of<M: Serialize + 'static>(&self, message: &M, room: Room) -> Result<(), Undelivered> {
+        let (Some(slot), true) = (self.slot, ShortRow::is_for::<M>()) else {
+            return self.send(message, room, None);
+        };
+        if crate::sys::is_copy() {
+            return Err(Undelivered::Forked);
+        }
+        let limit = slot.terms.max_message;
+        let mut row = ShortRow::new();
+        let lending = begin_lending();
+        row.write(message, limit)?;
+        let claims = lending.end();
+        if claims.is_none()
+            && let Some((words, len)) = row.words()
+            && slot.send_at_once(len, words)
+        {
+            return Ok(());
+        }
+        self.deliver_slowly::<M>(row.into_encoder(limit), claims.unwrap_or_default(), room)
+    }
+
+    /// Sends a message that was encoded, and maybe waits.
+    #[cold]
+    fn deliver_slowly<M>(
+        &self,
+        row: Encoder<'_>,
+        claims: Claims,
+        room: Room,
+    ) -> Result<(), Undelivered> {
+        let mut mail = Mail { tag: Tag::Value, row, rights: Vec::new() };
+        self.deliver::<M>(&mut mail, claims, room, None)
     }
 
     /// Sends a message, which may be one that asks.
@@ -69,6 +110,18 @@ impl Addressee<'_> {
         let mut mail = Mail { tag: Tag::Value, row: Encoder::new(limit), rights: Vec::new() };
         let (encoded, claims) = lending(|| mail.row.section(message));
         encoded?;
+        self.deliver::<M>(&mut mail, claims, room, asks)
+    }
+
+    /// Sends a message that was encoded, with the rights in it.
+    #[inline]
+    fn deliver<M>(
+        &self,
+        mail: &mut Mail<'_>,
+        claims: Claims,
+        room: Room,
+        asks: Option<u64>,
+    ) -> Result<(), Undelivered> {
         mail.rights = claims.rights();
         mail.tag = match mail.rights.as_slice() {
             [] => Tag::Value,
@@ -80,25 +133,38 @@ impl Addressee<'_> {
         }
         let given = std::any::type_name::<M>();
         match (self.slot, room) {
-            (Some(slot), Room::Now) => slot.try_send(&mut mail)?,
-            (Some(slot), Room::Within(limit)) => slot.send(&mut mail, limit)?,
+            (Some(slot), Room::Now) => slot.try_send(mail)?,
+            (Some(slot), Room::Within(limit)) => slot.send(mail, limit)?,
             (Some(slot), Room::Elsewhere) => {
                 let from = route::here().clone();
-                let Mail { tag, row, rights } = mail;
-                slot.arrive(Arrival { from, tag, row: row.to_vec(), rights });
+                let (row, rights) = (mail.row.to_vec(), take(&mut mail.rights));
+                slot.arrive(Arrival { from, tag: mail.tag, row, rights });
             }
             (None, Room::Now) => {
-                route::send_far(self.place, given, mail.row.to_vec(), mail.rights, None)?;
+                route::send_far(
+                    self.place,
+                    given,
+                    mail.row.to_vec(),
+                    take(&mut mail.rights),
+                    None,
+                )?;
             }
             (None, Room::Within(limit)) => {
-                route::send_far(self.place, given, mail.row.to_vec(), mail.rights, Some(limit))?;
+                route::send_far(
+                    self.place,
+                    given,
+                    mail.row.to_vec(),
+                    take(&mut mail.rights),
+                    Some(limit),
+                )?;
             }
             (None, Room::Elsewhere) => {
                 if SENDERS.fetch_add(1, Ordering::Relaxed) >= MOST {
                     SENDERS.fetch_sub(1, Ordering::Relaxed);
                     return Err(Undelivered::Full);
                 }
-                let (place, row, rights) = (self.place.clone(), mail.row.to_vec(), mail.rights);
+                let (row, rights) = (mail.row.to_vec(), take(&mut mail.rights));
+                let place = self.place.clone();
                 std::thread::Builder::new()
                     .name("procession-ask".to_owned())
                     .stack_size(256 * 1024)

@@ -82,6 +82,7 @@ impl<M: 'static, T> Actor<M, T> {
     }
 
     /// Its own slot, which need not be looked for.
+    #[inline]
     fn addressee(&self) -> Addressee<'_> {
         let slot = Some(&self.slot.0);
         Addressee { name: self.address.name(), place: self.address.place(), slot }
@@ -141,6 +142,7 @@ impl<M: Serialize + 'static, T> Actor<M, T> {
     /// # Errors
     ///
     /// If it was not sent; the message is in the error.
+    #[inline]
     pub fn tell(&self, message: M) -> Result<(), SendError<M>> {
         self.tell_timeout(message, PATIENCE)
     }
@@ -151,6 +153,7 @@ impl<M: Serialize + 'static, T> Actor<M, T> {
     ///
     /// If it was not sent; the message is in the error.
     /// [`Undelivered::Full`](crate::Undelivered::Full) says that there was no room.
+    #[inline]
     pub fn try_tell(&self, message: M) -> Result<(), SendError<M>> {
         self.addressee().tell(message, Room::Now)
     }
@@ -160,6 +163,7 @@ impl<M: Serialize + 'static, T> Actor<M, T> {
     /// # Errors
     ///
     /// If it was not sent; the message is in the error.
+    #[inline]
     pub fn tell_timeout(&self, message: M, limit: Duration) -> Result<(), SendError<M>> {
         self.addressee().tell(message, Room::Within(limit))
     }

@@ -10,6 +10,7 @@
 //! postcard drops that text, so a value that fails is visited once more, for the text alone.
 
 mod own;
+mod short;
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -20,6 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::own::{as_bytes, from_bytes, is_bytes, number, number_bytes};
+pub(crate) use self::short::ShortRow;
 use super::told::{why_not_decoded, why_not_encoded};
 use crate::error::{DecodeError, EncodeError};
 
@@ -212,11 +214,17 @@ thread_local! {
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
+/// Memory for a row. It comes back from the row that has it.
+#[inline]
+fn spare() -> Vec<u8> {
+    // A thread that is ending has none.
+    SPARE.try_with(Cell::take).unwrap_or_default()
+}
+
 impl Buffer {
     #[inline]
     fn new() -> Self {
-        // A thread that is ending has none.
-        Buffer(SPARE.try_with(Cell::take).unwrap_or_default())
+        Buffer(spare())
     }
 
     #[inline(never)]

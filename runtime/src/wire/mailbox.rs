@@ -96,6 +96,13 @@ impl MailboxSender {
         Ok(self.ring.position())
     }
 
+    /// Puts a message of a few words in if that can be done at once, and says where it ends.
+    #[inline(always)]
+    pub(crate) fn put_words(&mut self, tag: Tag, len: usize, words: &[[u8; 8]]) -> Option<u64> {
+        let is_there = self.ring.push_words(tag as u32, len, words);
+        is_there.then(|| self.ring.position())
+    }
+
     fn make_sure(&mut self, len: usize) -> Result<(), NotNow> {
         match self.ring.room(len) {
             Ok(Ok(())) => Ok(()),

@@ -36,7 +36,7 @@ pub(crate) use bootstrap::{
     Serves, digest_of,
 };
 pub(crate) use channel::ChannelError;
-pub(crate) use codec::{DecodeRow, plain, read_plain, read_row};
+pub(crate) use codec::{DecodeRow, ShortRow, plain, read_plain, read_row};
 pub use codec::{Decoder, Encoder};
 pub(crate) use gong::{Gong, Sleeper};
 pub(crate) use heirloom::Heirloom;
@@ -47,7 +47,9 @@ pub(crate) use lane::{
 pub(crate) use mailbox::{MailboxEnds, MailboxSender, NotNow};
 pub(crate) use patience::Patience;
 pub(crate) use ring::{ReaderBell, WaitingRoom};
-pub(crate) use scope::{Claim, drop_received, is_receiving, lend, lending, receiving};
+pub(crate) use scope::{
+    Claim, Claims, begin_lending, drop_received, is_receiving, lend, lending, receiving,
+};
 pub(crate) use upward::{Taken, UpReceiver, UpSender, upward};
 pub(crate) use variable::{VARIABLE, Variable};
 pub(crate) use word::{Incoming, Outgoing, Packet, Word, longest};

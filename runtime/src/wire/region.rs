@@ -174,6 +174,26 @@ impl Region {
         unsafe { to.cast::<u64>().as_ptr().write_volatile(word.to_le()) };
     }
 
+    /// Writes an aligned word and others behind it.
+    ///
+    /// # Panics
+    ///
+    /// If they do not fit.
+    #[inline(always)]
+    pub(crate) fn write_words(&self, at: usize, first: u64, others: &[[u8; 8]]) {
+        assert!(at.is_multiple_of(8) && at < self.len && others.len() < (self.len - at) / 8);
+        // SAFETY: the range was just checked to be within the mapping.
+        let to = unsafe { self.start.add(at) }.cast::<u64>();
+        // SAFETY: mappings are aligned to pages and the offset to eight, so the word is aligned.
+        unsafe { to.as_ptr().write_volatile(first.to_le()) };
+        for (place, word) in others.iter().enumerate() {
+            // SAFETY: so many words were just checked to be within the mapping.
+            let to = unsafe { to.add(1 + place) };
+            // SAFETY: as the first.
+            unsafe { to.as_ptr().write_volatile(u64::from_ne_bytes(*word)) };
+        }
+    }
+
     /// Reads eight aligned bytes.
     #[inline]
     pub(crate) fn read_word(&self, at: usize) -> u64 {

@@ -50,29 +50,36 @@ impl Claims {
 /// Encodes a message, which may carry rights.
 #[inline]
 pub(crate) fn lending<R>(encode: impl FnOnce() -> R) -> (R, Claims) {
+    let lending = begin_lending();
+    let encoded = encode();
+    (encoded, lending.end().unwrap_or_default())
+}
+
+/// Begins to encode a message; see [`lending`].
+#[inline]
+pub(crate) fn begin_lending() -> Lending {
     // A user's `Serialize` may send a message itself: what it notes lies above what was noted.
     let outer = LENDING.get();
     LENDING.set((true, outer.1));
-    let restore = Restore(outer);
-    let encoded = encode();
-    (encoded, Claims(restore.end()))
+    Lending(outer)
 }
 
 /// What it was before, and is again even if encoding panics.
-struct Restore((bool, usize));
+pub(crate) struct Lending((bool, usize));
 
-impl Restore {
+impl Lending {
+    /// The rights that were noted, if there are any.
     #[inline]
-    fn end(self) -> Vec<Claim> {
+    pub(crate) fn end(self) -> Option<Claims> {
         let (_, below) = self.0;
         if LENDING.get().1 == below {
-            return Vec::new();
+            return None;
         }
-        NOTED.with_borrow_mut(|noted| noted.split_off(below))
+        Some(Claims(NOTED.with_borrow_mut(|noted| noted.split_off(below))))
     }
 }
 
-impl Drop for Restore {
+impl Drop for Lending {
     #[inline]
     fn drop(&mut self) {
         let (_, noted) = LENDING.replace(self.0);

@@ -4,6 +4,7 @@
 //! not done where it lies, which rights to answer are in it, and how often it was tried, so that
 //! after a crash there is no doubt which messages were never touched and which one was in hand.
 
+mod kept;
 mod line;
 mod registry;
 mod send;
@@ -22,7 +23,8 @@ use super::edge::Edge;
 use super::life::Life;
 use crate::error::{Loss, Undelivered};
 use crate::id::{ProcessId, Right, Target};
-use crate::wire::Tag;
+
+use kept::{Kept, Left, More};
 pub(crate) use line::{Held, Line};
 pub(crate) use registry::{close, find, open};
 pub(crate) use send::Mail;
@@ -61,9 +63,7 @@ pub(crate) struct Slot {
 struct State {
     status: Status,
     line: Line,
-    kept: VecDeque<Kept>,
-    /// Where the next message will begin.
-    tail: u64,
+    kept: Kept,
     serving: Option<Serving>,
     incarnation: u32,
     last_end: Option<End>,
@@ -92,22 +92,6 @@ enum Status {
     Over(Undelivered),
 }
 
-/// A message that is not known to be done. There are as many as wait, so they are small.
-struct Kept {
-    start: u64,
-    end: u64,
-    /// What most messages have nothing of.
-    more: Option<Box<More>>,
-}
-
-#[derive(Default)]
-struct More {
-    rights: Vec<Right>,
-    crashes: u32,
-    /// Where the line does not hold it.
-    mail: Option<(Tag, Vec<u8>)>,
-}
-
 /// The process that serves a slot.
 #[derive(Clone)]
 struct Serving {
@@ -132,11 +116,11 @@ impl Slot {
         state.kept.len() + state.parked.len()
     }
 
-    fn letter(&self, state: &State, kept: Kept, loss: Loss) -> super::letters::Letter {
-        let More { crashes, mail, .. } = kept.more.map_or_else(More::default, |more| *more);
+    fn letter(&self, state: &State, left: Left, loss: Loss) -> super::letters::Letter {
+        let More { crashes, mail, .. } = left.more;
         let row = match mail {
             Some((_, row)) => row,
-            None => state.line.contents(kept.start, kept.end),
+            None => state.line.contents(left.start, left.end),
         };
         super::letters::Letter {
             actor: self.terms.name.clone(),
@@ -149,31 +133,11 @@ impl Slot {
     }
 }
 
-impl Kept {
-    fn rights(&self) -> &[Right] {
-        self.more.as_ref().map_or(&[], |more| &more.rights)
-    }
-
-    fn mail(&self) -> Option<&(Tag, Vec<u8>)> {
-        self.more.as_ref()?.mail.as_ref()
-    }
-
-    fn crashes(&self) -> u32 {
-        self.more.as_ref().map_or(0, |more| more.crashes)
-    }
-
-    fn more(&mut self) -> &mut More {
-        self.more.get_or_insert_default()
-    }
-}
-
 impl State {
     /// Forgets the messages that are done.
     fn prune(&mut self) {
         let Ok((done, _)) = self.line.progress() else { return };
-        while self.kept.front().is_some_and(|kept| kept.end <= done) {
-            self.kept.pop_front();
-        }
+        self.kept.forget(done);
     }
 }
 

@@ -31,8 +31,7 @@ pub(crate) fn open(terms: Terms, fingerprint: u64, line: Line) -> Arc<Slot> {
     let state = State {
         status: Status::Open,
         line,
-        kept: std::collections::VecDeque::new(),
-        tail: 0,
+        kept: super::Kept::default(),
         serving: None,
         incarnation: 0,
         last_end: None,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::{Kept, Line, More, Slot, State, Status};
+use super::{Line, More, Slot, State, Status};
 use crate::error::Undelivered;
 use crate::id::Right;
 use crate::outcome::Intent;
@@ -19,9 +19,9 @@ pub(crate) struct Mail<'a> {
 
 impl Mail<'_> {
     /// What is kept of it besides where it lies.
-    fn more(&mut self, held: bool) -> Box<More> {
+    fn more(&mut self, held: bool) -> More {
         let mail = held.then(|| (self.tag, self.row.to_vec()));
-        Box::new(More { rights: std::mem::take(&mut self.rights), crashes: 0, mail })
+        More { rights: std::mem::take(&mut self.rights), crashes: 0, mail }
     }
 }
 
@@ -45,6 +45,24 @@ impl Slot {
             Refusal::Later(_) => Undelivered::Full,
             Refusal::Never(why) => why,
         })
+    }
+
+    /// Puts a short message without rights in if that can be done at once; whether it was.
+    pub(crate) fn send_at_once(&self, len: usize, words: &[[u8; 8]]) -> bool {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        // Who waits for room is first, and somebody has to look after a message in hand.
+        let is_plain = matches!(state.status, Status::Open)
+            && state.queue.is_empty()
+            && state.kept.len() < self.terms.bound
+            && (state.timed || self.terms.deadline.is_none());
+        let Line::Ring(ring) = &mut state.line else { return false };
+        if !is_plain {
+            return false;
+        }
+        let Some(end) = ring.put_words(Tag::Value, len, words) else { return false };
+        state.kept.push(end);
+        true
     }
 
     /// Puts a message in, and waits for room.
@@ -148,7 +166,7 @@ impl Slot {
                 return Err(self.refuse(state, NotNow::Never(Fault::Rubbish)));
             }
             if state.kept.len() >= self.terms.bound {
-                return Err(Refusal::Later(state.kept.front().map_or(0, |kept| kept.end)));
+                return Err(Refusal::Later(state.kept.first_end().unwrap_or(0)));
             }
         }
         if mail.row.len() > LARGE
@@ -166,13 +184,13 @@ impl Slot {
         }
         match state.line.put(mail.tag, &mail.row) {
             Ok(end) => {
-                let start = std::mem::replace(&mut state.tail, end);
                 if matches!(state.line, Line::Held(_)) {
-                    state.kept.push_back(Kept { start, end, more: Some(mail.more(true)) });
+                    state.kept.push_with(end, mail.more(true));
                     self.feed(state);
+                } else if mail.rights.is_empty() {
+                    state.kept.push(end);
                 } else {
-                    let more = if mail.rights.is_empty() { None } else { Some(mail.more(false)) };
-                    state.kept.push_back(Kept { start, end, more });
+                    state.kept.push_with(end, mail.more(false));
                 }
                 if let Some(limit) = self.terms.deadline {
                     self.watch_over(state, limit);
@@ -265,8 +283,8 @@ impl State {
             return None;
         }
         self.prune();
-        let sizes = self.kept.iter().filter_map(|kept| Some(kept.mail()?.1.len()));
-        if sizes.sum::<usize>() < MOST { None } else { Some(self.kept.front()?.end) }
+        let sizes = self.kept.mails().map(|(_, (_, row))| row.len());
+        if sizes.sum::<usize>() < MOST { None } else { self.kept.first_end() }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::watch::End;
-use super::{Kept, Line, Serving, Slot, State, Status};
+use super::{Left, Line, Serving, Slot, State, Status};
 use crate::error::{Loss, Undelivered};
 use crate::outcome::ExitReason;
 use crate::route::asks::Unanswered;
@@ -56,7 +56,7 @@ impl Slot {
         lane: Option<LaneReceiver>,
     ) {
         let mut state = self.state();
-        for right in state.kept.iter().flat_map(Kept::rights) {
+        for right in state.kept.rights() {
             let _ = edge.lend(right.clone());
         }
         if let Some(lane) = lane {
@@ -96,7 +96,7 @@ impl Slot {
         state.last_end = Some(End { pid, incarnation, reason: reason.clone() });
         let suspects = state.take_suspects(self.terms.retries, reason);
         let parked = state.parked.iter().flat_map(|arrival| &arrival.rights);
-        let kept = state.kept.iter().flat_map(Kept::rights).chain(parked);
+        let kept = state.kept.rights().chain(parked);
         let kept: HashSet<u64> = kept.map(|right| right.number).collect();
         self.answers.retain(|number| kept.contains(&number));
         let rights = edge.take_rights().into_iter();
@@ -138,7 +138,6 @@ impl Slot {
     fn wind_up(&self, why: &Undelivered) {
         let mut state = self.state();
         state.prune();
-        let kept = std::mem::take(&mut state.kept);
         let parked = std::mem::take(&mut state.parked);
         let watchers = std::mem::take(&mut state.watchers);
         let mut rights: Vec<_> = state.senders.drain(..).map(|(_, right)| right).collect();
@@ -156,18 +155,17 @@ impl Slot {
             _ => 0,
         };
         let mut doubtful = Vec::new();
-        for mut kept in kept {
-            let crashed = kept.crashes() > 0 || kept.end <= in_hand;
-            let loss = if crashed {
-                let more = kept.more();
+        while let Some(mut left) = state.kept.pop() {
+            let more = &mut left.more;
+            let loss = if more.crashes > 0 || left.end <= in_hand {
                 doubtful.append(&mut more.rights);
                 more.crashes = more.crashes.saturating_sub(1);
                 Loss::Crashed { pid: last_pid, reason: last_reason.clone() }
             } else {
-                rights.append(&mut kept.more().rights);
+                rights.append(&mut more.rights);
                 Loss::NotDelivered(why.clone())
             };
-            letters::post(self.letter(&state, kept, loss));
+            letters::post(self.letter(&state, left, loss));
         }
         if let Some(room) = state.line.waiting_room() {
             room.close();
@@ -230,21 +228,21 @@ impl Slot {
             self.changed.notify_all();
             return;
         };
-        let sizes = |kept: &Kept| kept.mail().map_or(0, |(_, row)| row.len());
-        let before = held.sent;
-        let sent = |kept: &&Kept| kept.end <= before;
-        let mut bytes: usize = state.kept.iter().take_while(sent).map(sizes).sum();
-        for kept in state.kept.iter().skip_while(sent) {
+        let mut bytes = 0;
+        for (end, (tag, row)) in state.kept.mails() {
+            if end <= held.sent {
+                bytes += row.len();
+                continue;
+            }
             if held.sent - held.done >= WINDOW || bytes >= BYTES {
                 break;
             }
-            let Some((tag, row)) = kept.mail() else { continue };
-            let fed = Fed { end: kept.end, asks: *tag != Tag::Value, row: row.clone() };
+            let fed = Fed { end, asks: *tag != Tag::Value, row: row.clone() };
             if edge.send(&Word::Local(post::aside(&Aside::Fed(fed)))).is_err() {
                 break;
             }
             bytes += row.len();
-            held.sent = kept.end;
+            held.sent = end;
         }
         let is_last = matches!(state.status, Status::Draining) && held.sent == held.written;
         if is_last && !std::mem::replace(&mut held.closed, true) {
@@ -295,15 +293,14 @@ impl Slot {
             if over {
                 return Taken::Closed;
             }
-            let next = state.kept.front().map(|kept| (kept.end, kept.mail().cloned()));
-            if let Some((end, mail)) = next {
+            let next = state.kept.mails().next().map(|(end, mail)| (end, mail.clone()));
+            if let Some((end, (tag, row))) = next {
                 if let Line::Held(held) = &mut state.line {
                     held.taken = end;
                 }
                 state.hand = Some(std::thread::current().id());
                 drop(state);
                 self.changed.notify_all();
-                let (tag, row) = mail.unwrap_or((Tag::Value, Vec::new()));
                 return Taken::Mail(tag, row);
             }
             if draining {
@@ -327,17 +324,17 @@ impl Slot {
 impl State {
     /// Takes out the messages that the process that has ended may have begun, unless they are to be
     /// tried again: the one in hand, or all where it lies about which one that is.
-    fn take_suspects(&mut self, retries: u32, reason: &ExitReason) -> Vec<Kept> {
+    fn take_suspects(&mut self, retries: u32, reason: &ExitReason) -> Vec<Left> {
         self.prune();
         let Ok((done, taken)) = self.line.progress() else {
             let done = self.line.last_done();
-            self.kept.retain(|kept| kept.end > done);
-            return self.kept.drain(..).collect();
+            self.kept.forget(done);
+            return std::iter::from_fn(|| self.kept.pop()).collect();
         };
-        let Some(first) = self.kept.front_mut().filter(|_| taken > done) else {
+        if taken <= done {
             return Vec::new();
-        };
-        let first = first.more();
+        }
+        let Some(first) = self.kept.first_more() else { return Vec::new() };
         first.crashes += 1;
         // A function that returned with a message in hand has handled it in its own way.
         let finished = *reason == ExitReason::Finished;
@@ -345,11 +342,11 @@ impl State {
             return Vec::new();
         }
         first.crashes -= 1;
-        self.kept.pop_front().filter(|_| !finished).into_iter().collect()
+        self.kept.pop().filter(|_| !finished).into_iter().collect()
     }
 
     /// Where the next process begins: at the first message that is not done.
     fn resume(&self) -> u64 {
-        self.kept.front().map_or(self.tail, |kept| kept.start)
+        self.kept.start()
     }
 }

@@ -72,6 +72,17 @@ mod mapped {
             self.region.write_word(self.start + self.place(at), word);
         }
 
+        /// Writes a word and others behind it if they do not lie around the end; whether they do not.
+        #[inline(always)]
+        pub(crate) fn write_words(&self, at: u64, first: u64, others: &[[u8; 8]]) -> bool {
+            let at = self.place(at);
+            let fits = 8 * (1 + others.len()) <= self.capacity - at;
+            if fits {
+                self.region.write_words(self.start + at, first, others);
+            }
+            fits
+        }
+
         /// Copies out of the ring and appends to a buffer.
         #[inline]
         pub(crate) fn read(&self, at: u64, len: usize, into: &mut Vec<u8>) {

@@ -114,6 +114,29 @@ impl Producer {
         Ok(())
     }
 
+    /// Writes a frame of a few words, the last of which is filled up, if there is room for it and it
+    /// does not lie around the end; whether it did.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    pub(crate) fn push_words(&mut self, tag: u32, len: usize, words: &[[u8; 8]]) -> bool {
+        let size = footprint(len as u64);
+        debug_assert_eq!(size, HEADER + 8 * words.len() as u64);
+        let has_room = self.written - self.done <= self.shared.data.capacity() - size;
+        if !has_room || self.shared.is_closed() {
+            return false;
+        }
+        let header = u64::from(tag) << 32 | len as u64;
+        if !self.shared.data.write_words(self.written, header, words) {
+            return false;
+        }
+        self.publish(size);
+        let reader = &self.shared.control().reader.0;
+        if reader.is_armed() {
+            reader.toll();
+        }
+        true
+    }
+
     /// Writes a frame, and wakes nobody. Where there is no room, `blocked` is called before it waits
     /// for some.
     #[inline]
