@@ -105,13 +105,12 @@ fn hear(bytes: Vec<u8>) {
 ///
 /// # #[process]
 /// # fn book(mailbox: Mailbox<String>) -> Vec<String> {
-/// #     mailbox.collect()
+/// #     mailbox.take(1).collect()
 /// # }
 /// # fn main() -> Result<(), procession::Error> {
 /// let book = book::spawn()?;
 /// let guest = guest::builder().name("Ada").spawn(book.address())?;
 /// assert_eq!(guest.ask(|reply| reply)?, 1); // the first process of this actor
-/// book.drain();
 /// assert!(book.join()?[0].starts_with("Ada, at "));
 /// # Ok(())
 /// # }
