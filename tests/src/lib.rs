@@ -16,7 +16,10 @@ use procession::{Builder, Child, ExitReason, JoinError, Process};
 
 pub use fork::in_a_fork;
 pub use leftovers::{assert_no_children_left, check_at_exit};
-pub use look::{Seen, children_of, descriptors, is_gone, marked, resident, state_of, threads_of};
+pub use look::{
+    Seen, children_of, descriptors, is_gone, marked, resident, settled_descriptors, state_of,
+    threads_of,
+};
 pub use program::{Place, Running, again, as_program, succeeds};
 
 /// How long the tests wait for what should take milliseconds, on a machine that is busy.

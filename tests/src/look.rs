@@ -70,6 +70,19 @@ pub fn descriptors(pid: u32) -> BTreeMap<u32, PathBuf> {
     numbers.into_iter().filter_map(target).collect()
 }
 
+/// How many descriptors a process has open once that changes no more: what the next start needs is laid
+/// ready a moment after each, and what has ended is given up a moment after it is told.
+pub fn settled_descriptors(pid: u32) -> usize {
+    let (mut last, mut looks) = (0, 0);
+    crate::eventually(crate::LIMIT, || {
+        let now = descriptors(pid).len();
+        looks = if now == last { looks + 1 } else { 0 };
+        last = now;
+        looks == 20
+    });
+    last
+}
+
 /// How much memory this process has of its own, in bytes.
 pub fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("there is a /proc");

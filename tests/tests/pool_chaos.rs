@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use procession::{
     Pool, PoolBuilder, Task, TaskError, TaskFailure, WorkerState, as_completed, process,
 };
-use procession_tests::{LIMIT, children_of, descriptors, eventually, resident};
+use procession_tests::{LIMIT, children_of, eventually, resident, settled_descriptors};
 
 procession_tests::leaves_nothing_behind!();
 
@@ -167,7 +167,7 @@ fn descriptors_at_rest(pool: &Pool) -> usize {
     let children: HashSet<u32> =
         children_of(std::process::id()).into_iter().map(|child| child.pid).collect();
     assert!(pids.is_subset(&children), "{pids:?} of {children:?}");
-    descriptors(std::process::id()).len()
+    settled_descriptors(std::process::id())
 }
 
 fn storm(builder: PoolBuilder, name: &str) {

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::time::{Duration, Instant};
 
 use procession::{Output, PoolError, TaskFailure, process};
-use procession_tests::{BOTH, LIMIT, alone, assert_no_children_left, eventually};
+use procession_tests::{
+    BOTH, LIMIT, alone, assert_no_children_left, eventually, settled_descriptors,
+};
 
 use super::work::{Act, act, builder, pids, pool, square};
 
@@ -61,12 +63,9 @@ fn workers_that_cannot_be_started_at_all_fail_what_waits_with_the_cause() {
 fn a_pool_near_its_limit_of_descriptors_works_or_tells_the_cause() {
     alone!({
         // What is started once, is; what a start leaves ready for the next one may come late.
-        let open = (0..5).map(|_| {
-            square::call(3).unwrap();
-            std::thread::sleep(Duration::from_millis(20));
-            procession_tests::descriptors(std::process::id()).len()
-        });
-        let open = u64::try_from(open.max().unwrap()).unwrap();
+        square::call(3).unwrap();
+        let open = settled_descriptors(std::process::id());
+        let open = u64::try_from(open).unwrap();
         let mut seen = (false, false);
         for over in BOTH {
             for more in 0..60 {
@@ -102,7 +101,7 @@ fn a_pool_with_room_for_few_workers_does_everything_with_these() {
         for over in BOTH {
             let pool = pool(over, 16);
             assert_eq!(pool.submit::<square>(4).unwrap().join().unwrap(), 16);
-            let open = procession_tests::descriptors(std::process::id()).len();
+            let open = settled_descriptors(std::process::id());
             set_limit(libc::RLIMIT_NOFILE, u64::try_from(open).unwrap() + 25);
 
             let naps = pool.map::<act>((0..100).map(|_| Act::Nap(5))).unwrap();

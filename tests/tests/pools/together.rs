@@ -147,7 +147,7 @@ fn two_hundred_workers_start_answer_and_stop_and_leave_no_descriptor() {
         warm.map::<square>(0..10).unwrap();
         drop(warm);
         procession_tests::assert_no_children_left();
-        let before = procession_tests::descriptors(std::process::id()).len();
+        let before = procession_tests::settled_descriptors(std::process::id());
         for over in BOTH {
             let pool = builder(over).workers(200).prestart().build().unwrap();
             let naps = (0..200).map(|n| (20, n));
