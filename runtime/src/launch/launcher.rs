@@ -4,18 +4,20 @@
 //! live as long as the program: the initial one and the launcher. A start on the initial thread
 //! happens there; all others are handed to the launcher, which does nothing else.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{ChildStderr, ChildStdout};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 
 use super::plan::{Plan, StartError, Stdin, Stream};
 use super::spare::Spare;
 use super::started::{Meeting, Started};
-use crate::sys::{self, Pidfd};
+use crate::sys::{self, Pidfd, Program};
 use crate::wire::{Heirloom, VARIABLE, Variable};
 
 /// What the launcher is asked for: a start, and where it answers.
@@ -69,29 +71,6 @@ fn create(plan: Plan) -> Result<Started, StartError> {
     let ((mut ends, mut offer), (mut words, mut up)) = (spare.ends, spare.up);
     ends.from_child.set_limit(plan.max_message);
     words.set_limit(plan.max_message);
-    let mut command = Command::new(&plan.program);
-    command.arg0(&plan.title);
-    if plan.clear_variables {
-        command.env_clear();
-    }
-    for (name, value) in &plan.variables {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    if let Some(directory) = &plan.directory {
-        command.current_dir(directory);
-    }
-    if !plan.share_group {
-        command.process_group(0);
-    }
-    command.stdout(stdio(plan.stdout)).stderr(stdio(plan.stderr));
-    command.stdin(match plan.stdin {
-        Stdin::Null => Stdio::null(),
-        Stdin::Inherit => Stdio::inherit(),
-        Stdin::File(file) => Stdio::from(file),
-    });
     let variable = Variable {
         parent: std::process::id(),
         in_init: plan.in_init,
@@ -106,36 +85,46 @@ fn create(plan: Plan) -> Result<Started, StartError> {
         digest: plan.digest,
         users_mapped: sys::are_users_mapped(),
     };
-    command.env(VARIABLE, variable.format());
-    // Alone: what another start passes on, and what ipc-channel sends, is for a moment not
-    // close-on-exec, and would be inherited by this child.
+    // Alone: what ipc-channel sends is for a moment not close-on-exec, and would be inherited by this
+    // child.
     let _room = sys::make_room(8).ok_or(StartError::Descriptors)?;
-    // These are inherited under their own numbers, which the variable and the first word tell. What
-    // another thread of the user starts at this moment inherits them as well, and can do nothing with
-    // them.
+    let stdin = match plan.stdin {
+        Stdin::Null => Some(File::open("/dev/null").map(OwnedFd::from)),
+        Stdin::Inherit => None,
+        Stdin::File(file) => Some(Ok(file.into())),
+    };
+    let opened = |error: io::Error| refused(error, None);
+    let stdin = stdin.transpose().map_err(opened)?;
+    let (stdout, printed) = stream(plan.stdout).map_err(opened)?;
+    let (stderr, complained) = stream(plan.stderr).map_err(opened)?;
+    // These are inherited under their own numbers, which the variable and the first word tell.
     let heirlooms = offer.heirlooms().into_iter().chain([&mut up]).filter_map(Heirloom::take_held);
     let inherited: Vec<OwnedFd> = heirlooms.chain(plan.inherited).chain([greeted]).collect();
     let told = inherited.iter().map(AsFd::as_fd).chain([control.as_fd(), control.lifeline()]);
-    for descriptor in told {
-        sys::inheritable(descriptor)
-            .map_err(|error| StartError::System("passing a descriptor on", error))?;
-    }
-    let child = command.spawn();
-    drop(inherited);
+    let program = Program {
+        path: &plan.program,
+        title: &plan.title,
+        variables: environment(plan.clear_variables, plan.variables, variable.format()),
+        directory: plan.directory.as_deref(),
+        own_group: !plan.share_group,
+        streams: [&stdin, &printed, &complained].map(|stream| stream.as_ref().map(AsFd::as_fd)),
+        inherited: told.collect(),
+    };
+    let pid = program.spawn();
+    drop(program);
+    drop((inherited, stdin, printed, complained));
     let control = control.into_sender();
-    let mut child = child.map_err(|error| refused(error, plan.directory.as_deref()))?;
-    let pid = child.id();
+    let pid = pid.map_err(|error| refused(error, plan.directory.as_deref()))?;
     let watch = Pidfd::open(pid).map_err(|error| {
         // Without a descriptor to watch it by, it is not ours to keep.
-        let _ = child.kill();
-        let _ = child.wait();
+        sys::kill_child(pid);
         StartError::System("watching the process", error)
     })?;
     Ok(Started {
         pid,
         watch: Arc::new(watch),
-        stdout: child.stdout.take(),
-        stderr: child.stderr.take(),
+        stdout: stdout.map(ChildStdout::from),
+        stderr: stderr.map(ChildStderr::from),
         ends: Some(ends),
         words: Some((words, wake)),
         control: Some(control),
@@ -143,12 +132,34 @@ fn create(plan: Plan) -> Result<Started, StartError> {
     })
 }
 
-fn stdio(stream: Stream) -> Stdio {
-    match stream {
-        Stream::Piped => Stdio::piped(),
-        Stream::Inherit => Stdio::inherit(),
-        Stream::Null => Stdio::null(),
+/// The two ends of one of its output streams, where it has one of its own: this process's and its own.
+fn stream(stream: Stream) -> io::Result<(Option<OwnedFd>, Option<OwnedFd>)> {
+    Ok(match stream {
+        Stream::Piped => {
+            let (reading, writing) = sys::pipe()?;
+            (Some(reading), Some(writing))
+        }
+        Stream::Inherit => (None, None),
+        Stream::Null => (None, Some(File::options().write(true).open("/dev/null")?.into())),
+    })
+}
+
+/// The environment of a child: this process's, unless it is to have none, with changes.
+fn environment(
+    clear: bool,
+    changes: Vec<(OsString, Option<OsString>)>,
+    variable: String,
+) -> Vec<(OsString, OsString)> {
+    let own = (!clear).then(std::env::vars_os).into_iter().flatten();
+    let mut variables: BTreeMap<OsString, OsString> = own.collect();
+    for (name, value) in changes {
+        match value {
+            Some(value) => variables.insert(name, value),
+            None => variables.remove(&name),
+        };
     }
+    variables.insert(VARIABLE.into(), variable.into());
+    variables.into_iter().collect()
 }
 
 fn refused(error: io::Error, directory: Option<&Path>) -> StartError {

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, MutexGuard};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::io::{DupFlags, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
+use rustix::io::{DupFlags, fcntl_dupfd_cloexec, fcntl_getfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Resource, getrlimit};
 
@@ -113,11 +113,6 @@ fn is_open(number: RawFd) -> bool {
 /// A pipe: (reader, writer).
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(pipe_with(PipeFlags::CLOEXEC)?)
-}
-
-/// Lets children inherit the descriptor under its number, until it is closed.
-pub(crate) fn inheritable(descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    Ok(fcntl_setfd(descriptor, FdFlags::empty())?)
 }
 
 /// Whether an error says that the descriptor is not open, or is something else by now.

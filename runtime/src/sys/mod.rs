@@ -14,14 +14,14 @@ mod peek;
 mod poll;
 mod process;
 mod signal;
+mod spawn;
 mod thread;
 mod wait;
 
 pub(crate) use barrier::{fence_elsewhere, has_fences_elsewhere, pass_fences};
 pub(crate) use descriptors::{
     Identity, Owned, Room, close_on_exec_from, descriptor_limit, fill_std_for_good, identity,
-    inheritable, is_closed, is_descriptor_limit, is_pipe, make_room, pipe, take_inherited,
-    take_place,
+    is_closed, is_descriptor_limit, is_pipe, make_room, pipe, take_inherited, take_place,
 };
 pub(crate) use entry::{BeforeMain, Constructor, before_main, take_variable_in_main};
 pub(crate) use exe::{Build, build_of, own_build, own_file, own_program, runs_own_program};
@@ -34,9 +34,11 @@ pub(crate) use poll::{
 };
 pub(crate) use process::{
     Ended, Pidfd, are_users_mapped, die_at_once, die_with_parent, die_with_pipe, exit_now, is_copy,
-    is_root, kill_tree, leave_if_copy, on_initial_thread, parent_id, random, set_process_name,
+    is_root, kill_child, kill_tree, leave_if_copy, on_initial_thread, parent_id, random,
+    set_process_name,
 };
 pub(crate) use signal::{SIGABRT, SIGKILL, SIGTERM, block_signals, signal_name, unblock_signals};
+pub(crate) use spawn::Program;
 pub(crate) use thread::{is_ending, name_thread, run_bare};
 #[cfg(not(loom))]
 pub(crate) use wait::{coarse_nanos, monotonic_nanos, sleep_while, wake_all};

@@ -100,6 +100,14 @@ fn most_resident() -> libc::c_long {
     usage.ru_maxrss
 }
 
+/// Kills and reaps a child that was started just now and that nobody else knows of.
+pub(crate) fn kill_child(pid: u32) {
+    signal(pid, Signal::KILL);
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let wait = || rustix::process::waitpid(pid, rustix::process::WaitOptions::empty());
+    while pid.is_some() && matches!(wait(), Err(rustix::io::Errno::INTR)) {}
+}
+
 /// Sends SIGKILL to the process group of a child that leads one and is not reaped yet.
 pub(crate) fn kill_group(leader: u32) {
     if let Some(group) = i32::try_from(leader).ok().and_then(Pid::from_raw) {

@@ -2,6 +2,7 @@
 //! hang, and nothing left of it. What works again afterwards works as before.
 
 use std::fs::File;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use procession::{Error, ExitReason, SpawnError, process};
@@ -313,5 +314,33 @@ fn a_start_that_the_limit_refuses_can_be_tried_again() {
 
         let child = length::builder().timeout(Duration::from_secs(20)).spawn(vec![]).unwrap();
         assert_eq!(value_of(child).unwrap(), 0);
+    });
+}
+
+/// What a child was to inherit was for a moment for everyone whom this program starts, and one that
+/// writes into whatever it finds open was taken for our child.
+#[test]
+fn what_another_thread_starts_inherits_nothing_that_a_child_does() {
+    fn open_in_another() -> String {
+        let listed = std::process::Command::new("ls").arg("/proc/self/fd").output().unwrap();
+        String::from_utf8(listed.stdout).unwrap()
+    }
+    alone!({
+        let usual = open_in_another();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for carrier in BOTH {
+                let over = &over;
+                scope.spawn(move || {
+                    while !over.load(Ordering::Relaxed) {
+                        let child = carrier.builder::<length>().spawn(vec![1; 3]).unwrap();
+                        assert_eq!(value_of(child).unwrap(), 3);
+                    }
+                });
+            }
+            let others: Vec<String> = (0..200).map(|_| open_in_another()).collect();
+            over.store(true, Ordering::Relaxed);
+            assert!(others.iter().all(|open| *open == usual), "{usual:?}: {others:?}");
+        });
     });
 }
