@@ -43,14 +43,15 @@ impl Job {
     }
 }
 
-/// Writes what it has done into the ledger, a line of twelve bytes in one step.
+/// Writes what it has done into the ledger, a line of sixteen bytes in one step: one that lay across two
+/// pages could be cut between them by a kill.
 #[process]
 fn clerk(ledger: PathBuf, mailbox: Mailbox<Job>) {
     let mut ledger = OpenOptions::new().append(true).open(ledger).expect("it is there");
     for job in mailbox {
         let Id { sender, actor, number } = job.id();
         let line: Vec<u8> =
-            [sender, actor, number].into_iter().flat_map(u32::to_le_bytes).collect();
+            [sender, actor, number, 0].into_iter().flat_map(u32::to_le_bytes).collect();
         ledger.write_all(&line).expect("there is room");
         if number.is_multiple_of(8) {
             // Long enough to die of it now and then.
@@ -186,8 +187,8 @@ fn nothing_is_lost_without_a_word_whoever_is_killed() {
     std::fs::remove_file(&ledger).unwrap();
     let word = |at: &[u8]| u32::from_le_bytes(at.try_into().unwrap());
     let done: Vec<Id> = done
-        .chunks(12)
-        .map(|l| Id { sender: word(&l[..4]), actor: word(&l[4..8]), number: word(&l[8..]) })
+        .chunks(16)
+        .map(|l| Id { sender: word(&l[..4]), actor: word(&l[4..8]), number: word(&l[8..12]) })
         .filter(|id| id.sender != u32::MAX)
         .collect();
     let mut crashed = HashSet::new();
