@@ -9,7 +9,8 @@ use crate::wire::{
     Carrier, ChildEnds, ControlOffer, Fault, Heirloom, ParentEnds, UpReceiver, connect, upward,
 };
 
-/// What is made while a child begins, so that the next start need not wait for it. Nothing of it has a name in the file system, so nothing stays behind when the program ends.
+/// What is made while a child begins, so that the next start need not wait for it. Nothing of it has a
+/// name in the file system, so nothing stays behind when the program ends.
 pub(super) struct Spare {
     pub(super) carrier: Carrier,
     pub(super) control: ControlOffer,

@@ -10,8 +10,11 @@ use crate::wire::{Fault, LaneReceiver, LaneSender, OwnedBody, Tag};
 
 /// The outcome of one child.
 pub(crate) struct Outbox {
+    /// Who waits for the value of a child whose arguments were sent holds this for as long.
     state: Mutex<State>,
     changed: Condvar,
+    /// Whether a thread sends the arguments and reads what follows.
+    pumped: bool,
 }
 
 enum State {
@@ -40,8 +43,10 @@ impl Outbox {
         from_child: LaneReceiver,
         arguments: Option<Vec<u8>>,
     ) -> Arc<Self> {
+        let pumped = arguments.is_some();
         let lanes = Box::new(Lanes { to_child, from_child, arguments });
-        Arc::new(Outbox { state: Mutex::new(State::Unread(lanes)), changed: Condvar::new() })
+        let state = Mutex::new(State::Unread(lanes));
+        Arc::new(Outbox { state, changed: Condvar::new(), pumped })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -51,9 +56,12 @@ impl Outbox {
     /// Sends the arguments that were not sent, and reads the outcome, on a thread of its own. Where
     /// they were, there is nothing to be done.
     pub(super) fn pump(self: &Arc<Self>) -> std::io::Result<()> {
+        // Asked first: the attendant must not wait here for who waits for the value.
+        if !self.pumped {
+            return Ok(());
+        }
         let mut state = self.state();
-        let State::Unread(lanes) = &*state else { return Ok(()) };
-        if lanes.arguments.is_none() {
+        if !matches!(*state, State::Unread(_)) {
             return Ok(());
         }
         let outbox = Arc::clone(self);
@@ -75,7 +83,7 @@ impl Outbox {
 
     /// Whether a look finds what was sent: where no thread has to read first.
     pub(super) fn can_look(&self) -> bool {
-        matches!(&*self.state(), State::Unread(lanes) if lanes.arguments.is_none())
+        !self.pumped
     }
 
     /// Takes the value if it is there.

@@ -1,6 +1,6 @@
 //! A value can be had before its process has ended.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use procession::{Child, ExitReason, process};
 use procession_tests::{
@@ -134,5 +134,26 @@ fn whoever_forgets_the_rest_leaves_nothing_behind() {
         eventually(LIMIT, || state_of(pid) == Some('T'));
         go_on(pid);
         eventually(LIMIT, || is_gone(pid));
+    }
+}
+
+#[process]
+fn die_after(wait: Duration) -> u64 {
+    let begun = Instant::now();
+    while begun.elapsed() < wait {}
+    std::process::exit(4)
+}
+
+/// Whoever comes for the value just when the attendant sits down held that up for ever.
+#[test]
+fn who_comes_for_the_value_at_any_moment_hears_of_the_end() {
+    for over in BOTH {
+        for round in 0..100 {
+            let child = over.builder::<die_after>().spawn(Duration::from_millis(3)).unwrap();
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_micros(900 + 10 * round) {}
+            let error = within(LIMIT, || child.value().map(|(value, _)| value)).unwrap_err();
+            assert_eq!(error.reason(), &ExitReason::Exited(4), "{over:?}, {round}");
+        }
     }
 }
