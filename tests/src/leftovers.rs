@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::{LIMIT, children_of, descriptors, soon};
 
@@ -37,7 +38,9 @@ pub extern "C" fn check_at_exit() {
         return;
     }
     let pid = std::process::id();
-    let home = std::env::temp_dir().join(format!("procession-tests-{pid}"));
+    // One that was killed left its directory, and its pid comes around again.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is set").as_nanos();
+    let home = std::env::temp_dir().join(format!("procession-tests-{pid}-{now}"));
     std::fs::create_dir(&home).expect("there is a directory for temporary files");
     // Some tests become another user.
     let all = std::fs::Permissions::from_mode(0o1777);
