@@ -41,8 +41,9 @@ pub(super) struct Hand {
     up: bool,
     /// It has answered a task.
     worked: bool,
-    /// It did not begin what it was given when others could have: they come first.
-    pub(super) late: bool,
+    /// When it last had to give back what it had not begun, in nanoseconds; 0 if it has answered since.
+    /// Who never had to comes first, and who had to just now comes last.
+    pub(super) late: u64,
 }
 
 /// How long a worker may take to leave, in nanoseconds: as long as any process that is to stop.
@@ -81,7 +82,7 @@ impl Hand {
             killed: None,
             up: true,
             worked: false,
-            late: false,
+            late: 0,
         }
     }
 
@@ -241,7 +242,7 @@ impl Hand {
             return Ok(());
         }
         desk.worked();
-        (self.worked, self.late) = (true, false);
+        (self.worked, self.late) = (true, 0);
         if let Some(front) = self.out.front().map(|chunk| chunk.call.function)
             && self.out.iter().all(|chunk| chunk.call.function == front)
         {

@@ -236,7 +236,7 @@ impl State {
             let work = estimate.unwrap_or(0).saturating_mul(untaken);
             let held = now.saturating_sub(hand.began(now).unwrap_or(hand.mark));
             if free && work >= AHEAD / 4 || held >= HOSTAGE {
-                hand.late = hand.began(now).is_none();
+                hand.late = if hand.began(now).is_none() { now } else { 0 };
                 let mut back = hand.recall().unwrap_or_default();
                 if let Some(first) = back.first_mut().filter(|_| kept > 0) {
                     // It was told that these come together.
