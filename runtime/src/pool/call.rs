@@ -241,7 +241,8 @@ struct Inner {
     resolved: bool,
     delivery: Option<Delivery>,
     waker: Option<Waker>,
-    bells: Vec<Arc<Bell>>,
+    /// Who is to hear of it, and by which number.
+    bells: Vec<(Arc<Bell>, usize)>,
     callback: Option<Callback>,
 }
 
@@ -261,7 +262,7 @@ impl Ticket {
         if std::mem::replace(&mut inner.resolved, true) {
             return None;
         }
-        inner.bells.drain(..).for_each(|bell| bell.ring());
+        inner.bells.drain(..).for_each(|(bell, number)| bell.ring(number));
         if let Some(callback) = inner.callback.take() {
             return Some(News::Call(callback, delivery));
         }
@@ -286,19 +287,19 @@ impl Ticket {
         delivery
     }
 
-    /// Rings when it is known what became of it, or at once.
-    pub(super) fn listen(&self, bell: &Arc<Bell>) {
+    /// Rings with this number when it is known what became of it, or at once.
+    pub(super) fn listen(&self, bell: &Arc<Bell>, number: usize) {
         let mut inner = self.inner();
         if inner.resolved {
-            bell.ring();
+            bell.ring(number);
         } else {
-            inner.bells.push(Arc::clone(bell));
+            inner.bells.push((Arc::clone(bell), number));
         }
     }
 
     /// Nobody listens any more.
     pub(super) fn ignore(&self, bell: &Arc<Bell>) {
-        self.inner().bells.retain(|other| !Arc::ptr_eq(other, bell));
+        self.inner().bells.retain(|(other, _)| !Arc::ptr_eq(other, bell));
     }
 
     /// Has it called back; at once if it is known what became of it, which is the answer then.
@@ -314,31 +315,32 @@ impl Ticket {
     }
 }
 
-/// Wakes who waits for one of several tasks.
+/// Wakes who waits for one of several tasks, and tells which ended, in this order.
 #[derive(Debug, Default)]
-pub(super) struct Bell(Mutex<bool>, Condvar);
+pub(super) struct Bell(Mutex<VecDeque<usize>>, Condvar);
 
 impl Bell {
-    fn ring(&self) {
-        *lock(&self.0) = true;
+    fn ring(&self, number: usize) {
+        lock(&self.0).push_back(number);
         self.1.notify_all();
     }
 
-    /// Waits until it has rung since the last time, or until the deadline; whether it has.
-    pub(super) fn wait(&self, deadline: Option<Instant>) -> bool {
+    /// The number with which it rang next; waited for until the deadline.
+    pub(super) fn wait(&self, deadline: Option<Instant>) -> Option<usize> {
         let mut rung = lock(&self.0);
-        while !*rung {
+        loop {
+            if let Some(number) = rung.pop_front() {
+                return Some(number);
+            }
             rung = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
                 None => self.1.wait(rung).unwrap_or_else(|poisoned| poisoned.into_inner()),
-                Some(left) if left.is_zero() => return false,
+                Some(left) if left.is_zero() => return None,
                 Some(left) => {
                     let waited = self.1.wait_timeout(rung, left);
                     waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0
                 }
             };
         }
-        *rung = false;
-        true
     }
 }
 

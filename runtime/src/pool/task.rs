@@ -277,8 +277,8 @@ impl<T> Task<T> {
         }
     }
 
-    pub(super) fn listen(&self, bell: &Arc<Bell>) {
-        self.ticket().listen(bell);
+    pub(super) fn listen(&self, bell: &Arc<Bell>, number: usize) {
+        self.ticket().listen(bell, number);
     }
 
     pub(super) fn ignore(&self, bell: &Arc<Bell>) {

@@ -120,7 +120,7 @@ pub fn wait_all_timeout<T>(tasks: &[Task<T>], limit: Duration) -> bool {
     tasks.iter().all(|task| task.wait_timeout(left()))
 }
 
-/// What becomes of the tasks, each with its place in the row, as they end.
+/// What becomes of the tasks, each with its place in the row, in the order in which they end.
 ///
 /// # Examples
 ///
@@ -148,18 +148,10 @@ pub fn as_completed<T>(
     tasks: impl IntoIterator<Item = Task<T>>,
 ) -> impl Iterator<Item = (usize, Result<T, TaskError>)> {
     let bell = Arc::new(Bell::default());
-    let mut tasks: Vec<_> = tasks.into_iter().enumerate().collect();
-    tasks.iter().for_each(|(_, task)| task.listen(&bell));
-    std::iter::from_fn(move || {
-        while !tasks.is_empty() {
-            if let Some(at) = tasks.iter().position(|(_, task)| task.is_finished()) {
-                let (place, task) = tasks.remove(at);
-                return Some((place, task.join()));
-            }
-            bell.wait(None);
-        }
-        None
-    })
+    let mut tasks: Vec<_> = tasks.into_iter().map(Some).collect();
+    tasks.iter().flatten().enumerate().for_each(|(place, task)| task.listen(&bell, place));
+    let ended = (0..tasks.len()).map_while(move |_| bell.wait(None));
+    ended.filter_map(move |place| Some((place, tasks.get_mut(place)?.take()?.join())))
 }
 
 fn any<T>(tasks: &[Task<T>], deadline: Option<Instant>) -> Option<usize> {
@@ -167,13 +159,9 @@ fn any<T>(tasks: &[Task<T>], deadline: Option<Instant>) -> Option<usize> {
         return None;
     }
     let bell = Arc::new(Bell::default());
-    tasks.iter().for_each(|task| task.listen(&bell));
-    let found = loop {
-        let found = tasks.iter().position(Task::is_finished);
-        if found.is_some() || !bell.wait(deadline) {
-            break found;
-        }
-    };
+    tasks.iter().enumerate().for_each(|(place, task)| task.listen(&bell, place));
+    // Of those that have ended by then, the first in the row.
+    let found = bell.wait(deadline).and_then(|_| tasks.iter().position(Task::is_finished));
     tasks.iter().for_each(|task| task.ignore(&bell));
     found
 }
