@@ -27,6 +27,8 @@ pub(super) struct Call {
     pub(super) over: AtomicBool,
     /// How many tasks are known to follow those that were queued; `u64::MAX` if nobody knows.
     pub(super) left: AtomicU64,
+    /// How many of its tasks wait for a worker. Written with the pool's lock held.
+    pub(super) waiting: AtomicU64,
     pub(super) counts: Counts,
 }
 
@@ -88,6 +90,7 @@ impl Call {
             sink,
             over: AtomicBool::new(false),
             left: AtomicU64::new(u64::MAX),
+            waiting: AtomicU64::new(0),
             counts: Counts::default(),
         }
     }
@@ -99,6 +102,11 @@ impl Call {
 
     pub(super) fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
+    }
+
+    /// Whether one of its tasks waits for a worker.
+    pub(super) fn waits(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// Whether one of its tasks may be tried again.

@@ -19,6 +19,8 @@ use crate::wire::{self, Decoder, Tag};
 pub(super) struct Desk {
     /// The calls that have tasks waiting, each with these, in the order in which they have a turn.
     lines: VecDeque<(Arc<Call>, VecDeque<Chunk>)>,
+    /// How many of the lines, at least, are of calls that were dropped.
+    stale: usize,
     /// How many tasks wait.
     pub(super) queued: u64,
     /// How many tasks were taken in and have not come to an end.
@@ -61,6 +63,7 @@ impl Desk {
     pub(super) fn new(workers: u64, initialized: Option<Initializer>) -> Self {
         Desk {
             lines: VecDeque::new(),
+            stale: 0,
             queued: 0,
             outstanding: 0,
             submitted: 0,
@@ -84,7 +87,7 @@ impl Desk {
         if matches!(chunk.call.sink, Sink::One(_)) {
             self.submitted += chunk.count;
         }
-        self.queued += chunk.count;
+        self.waits(&chunk.call, chunk.count);
         // A submission has one task, so it has no line yet.
         let line = match chunk.call.sink {
             Sink::Many(_) => self.lines.iter_mut().find(|(call, _)| call.id == chunk.call.id),
@@ -106,7 +109,7 @@ impl Desk {
                 self.ended(&chunk.call, chunk.count);
                 continue;
             }
-            self.queued += chunk.count;
+            self.waits(&chunk.call, chunk.count);
             match self.lines.front_mut() {
                 Some((call, chunks)) if call.id == chunk.call.id => chunks.push_front(chunk),
                 _ => self.lines.push_front((Arc::clone(&chunk.call), [chunk].into())),
@@ -114,8 +117,22 @@ impl Desk {
         }
     }
 
+    fn waits(&mut self, call: &Call, tasks: u64) {
+        self.queued += tasks;
+        call.waiting.fetch_add(tasks, Ordering::Relaxed);
+    }
+
+    fn waits_no_more(&mut self, call: &Call, tasks: u64) {
+        self.queued -= tasks;
+        call.waiting.fetch_sub(tasks, Ordering::Relaxed);
+    }
+
     /// Which call has its turn.
-    pub(super) fn next(&self) -> Option<&Arc<Call>> {
+    pub(super) fn next(&mut self) -> Option<&Arc<Call>> {
+        while self.lines.front().is_some_and(|(call, _)| !call.waits()) {
+            self.lines.pop_front();
+            self.stale = self.stale.saturating_sub(1);
+        }
         self.lines.front().map(|(call, _)| call)
     }
 
@@ -127,7 +144,7 @@ impl Desk {
         if waiting.count == 0 {
             chunks.pop_front();
         }
-        self.queued -= chunk.count;
+        self.waits_no_more(&chunk.call, chunk.count);
         // The next call has the next turn.
         if let Some((call, chunks)) = self.lines.pop_front()
             && !chunks.is_empty()
@@ -137,20 +154,21 @@ impl Desk {
         Some(chunk)
     }
 
-    /// Drops what waits of a call.
-    pub(super) fn drop_call(&mut self, call: &Call) {
-        let mut dropped = Vec::new();
-        self.lines.retain_mut(|(other, chunks)| {
-            let keep = other.id != call.id;
-            if !keep {
-                dropped.extend(chunks.drain(..));
-            }
-            keep
-        });
-        for chunk in dropped {
-            self.queued -= chunk.count;
-            self.ended(&chunk.call, chunk.count);
+    /// Drops what waits of a call; whether something did. Its lines are cleared away when every other
+    /// one is such, so that many calls may be dropped one by one.
+    pub(super) fn drop_call(&mut self, call: &Call) -> bool {
+        let waiting = call.waiting.load(Ordering::Relaxed);
+        if waiting == 0 {
+            return false;
         }
+        self.waits_no_more(call, waiting);
+        self.ended(call, waiting);
+        self.stale += 1;
+        if self.stale * 2 > self.lines.len() {
+            self.lines.retain(|(call, _)| call.waits());
+            self.stale = 0;
+        }
+        true
     }
 
     /// Lets everything that waits fail.
@@ -164,8 +182,9 @@ impl Desk {
         self.lines = kept;
         let failed: VecDeque<(Arc<Call>, VecDeque<Chunk>)> = failed;
         for (call, chunks) in failed {
-            for chunk in chunks {
-                self.queued -= chunk.count;
+            // What was dropped has failed.
+            for chunk in chunks.into_iter().filter(|_| call.waits()) {
+                self.waits_no_more(&call, chunk.count);
                 self.fail_chunk(&call, &chunk, failure);
             }
         }

@@ -351,7 +351,9 @@ impl State {
 
     /// Cancels a task that was submitted, and has its worker killed if it is in hand.
     pub(super) fn cancel(&mut self, call: &Arc<Call>, now: u64) {
-        self.desk.drop_call(call);
+        if self.desk.drop_call(call) {
+            return;
+        }
         let mine = |chunk: &Chunk| chunk.call.id == call.id;
         for hand in self.seats.iter_mut().filter_map(|seat| seat.hand.as_mut()) {
             if !hand.out.iter().any(mine) {

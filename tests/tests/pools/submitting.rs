@@ -137,6 +137,65 @@ fn cancelling_at_any_moment_hurts_nobody_else() {
     }
 }
 
+/// Those that are cancelled are cleared away some at a time; none of them may count meanwhile.
+#[test]
+fn of_many_that_wait_any_may_be_cancelled() {
+    for over in BOTH {
+        for which in [|n| n % 3 == 0, |n| n % 3 != 0, |n| n > 20, |n: u64| n < 280] {
+            let files = Files::new();
+            let (there, ran) = (files.file(), files.file());
+            let pool = builder(over).workers(1).queue(301).build().unwrap();
+            let running = pool.submit::<act>(Act::Hang(there.clone())).unwrap();
+            pid_in(&there);
+            let note = |n| Act::Note(ran.clone(), n, Box::new(Act::Give(n)));
+            let tasks: Vec<_> = (0..300).map(|n| pool.submit::<act>(note(n)).unwrap()).collect();
+            assert_eq!(*pool.try_submit::<act>(note(300)).unwrap_err().reason(), Refused::Full);
+
+            let cancelled = (0..300).rev().filter(|&n| which(n));
+            let cancelled = cancelled.filter(|&n| tasks[n as usize].cancel()).count();
+
+            assert_eq!(cancelled, (0..300).filter(|&n| which(n)).count());
+            let more: Vec<_> = (0..cancelled as u64)
+                .map(|n| pool.try_submit::<act>(note(300 + n)).unwrap())
+                .collect();
+            assert_eq!(*pool.try_submit::<act>(note(0)).unwrap_err().reason(), Refused::Full);
+            assert_eq!(pool.dump().progress.queued, 300);
+            assert!(running.cancel());
+            for (n, task) in (0..).zip(tasks.into_iter().chain(more)) {
+                match task.join() {
+                    Ok(value) => assert!(value == n && (n >= 300 || !which(n)), "{over:?}"),
+                    Err(error) => assert!(n < 300 && which(n), "{over:?}: {error}"),
+                }
+            }
+            let done = (0..300 + cancelled as u64).filter(|&n| n >= 300 || !which(n));
+            assert!(noted(&ran).into_iter().eq(done), "{over:?}: each once, and in order");
+        }
+    }
+}
+
+#[test]
+fn a_pool_that_is_aborted_ends_what_was_not_cancelled() {
+    for over in BOTH {
+        let (pool, files) = (pool(over, 1), Files::new());
+        let there = files.file();
+        let running = pool.submit::<act>(Act::Hang(there.clone())).unwrap();
+        pid_in(&there);
+        let tasks: Vec<_> = (0..100).map(|n| pool.submit::<square>(n).unwrap()).collect();
+        assert!(tasks.iter().skip(1).step_by(3).all(procession::Task::cancel));
+
+        pool.abort();
+
+        assert!(matches!(running.join().unwrap_err().failure(), TaskFailure::ShutDown));
+        for (n, task) in tasks.into_iter().enumerate() {
+            match task.join().unwrap_err().failure() {
+                TaskFailure::Cancelled => assert!(n % 3 == 1),
+                TaskFailure::ShutDown => assert!(n % 3 != 1),
+                other => panic!("{over:?}: {other}"),
+            }
+        }
+    }
+}
+
 #[test]
 fn a_task_that_is_let_go_goes_on() {
     for over in BOTH {
