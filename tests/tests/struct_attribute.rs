@@ -244,7 +244,7 @@ fn a_constructor_that_fails_says_why() {
 
 struct Sleeper;
 
-#[process(deadline = "300ms")]
+#[process(deadline = "1s")]
 impl Sleeper {
     fn new() -> Self {
         Sleeper
