@@ -1,6 +1,5 @@
 //! The program's file may be replaced or removed while it runs, and another one may be named.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,13 +19,19 @@ fn nested(n: u64) -> Result<u64, String> {
 /// Runs what a test prepared from a copy of the program, which it may spoil.
 fn from_a_copy(program: &Command, name: &str) -> (Command, Copy) {
     let path = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
-    std::fs::copy(program.get_program(), &path).unwrap();
+    // By another program: what a test beside this one starts meanwhile would have the file open for
+    // writing for a moment, and nothing runs a file that is.
+    runs(Command::new("cp").arg(program.get_program()).arg(&path));
     let mut command = Command::new(&path);
     command.args(program.get_args());
     for (name, value) in program.get_envs() {
         command.env(name, value.unwrap());
     }
     (command, Copy(path))
+}
+
+fn runs(command: &mut Command) {
+    assert!(command.status().unwrap().success(), "{command:?}");
 }
 
 struct Copy(PathBuf);
@@ -109,10 +114,8 @@ fn workers_of_another_build_fail_to_start() {
         assert!(matches!(error.reason(), ExitReason::StartFailed(_)), "{error}");
     });
     let (_, copy) = from_a_copy(&program, "changed");
-    let mut file = std::fs::OpenOptions::new().append(true).open(&copy.0).unwrap();
     // Another file, although it does the same.
-    file.write_all(b"changed").unwrap();
-    drop(file);
+    runs(Command::new("sh").args(["-c", "echo changed >> \"$0\""]).arg(&copy.0));
     program.env("COPY", &copy.0);
 
     succeeds(program);
