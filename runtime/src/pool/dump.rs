@@ -53,14 +53,14 @@ pub enum WorkerState {
     Starting,
     /// It waits for tasks.
     Idle,
-    /// It runs a task.
+    /// It has a task in hand.
     #[non_exhaustive]
     Running {
         /// The name of the function.
         task: String,
         /// Which item of a map or a stream it is, counted from 0.
         item: Option<u64>,
-        /// For how long.
+        /// For how long; since it was given to it, where it has not begun.
         since: Duration,
     },
     /// It takes no more tasks, and ends when it has done what it has.
@@ -88,7 +88,7 @@ impl State {
                 (Some(front), answered) => {
                     let (task, item) = (front.call.name.to_owned(), front.first + answered);
                     let item = front.call.item(item);
-                    let began = hand.began(now).unwrap_or(now);
+                    let began = hand.began(now).unwrap_or(hand.mark);
                     let since = Duration::from_nanos(now.saturating_sub(began));
                     WorkerState::Running { task, item, since }
                 }

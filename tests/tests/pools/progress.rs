@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use procession::{Progress, TaskFailure, WorkerState};
-use procession_tests::{BOTH, LIMIT, eventually};
+use procession_tests::{BOTH, LIMIT, eventually, state_of};
 
-use super::work::{Act, Files, act, builder, nap, pid_in, pids, pool, square};
+use super::work::{Act, Files, act, builder, nap, pid_in, pids, pool, signal, square};
 
 fn assert_sound(told: &[Progress], total: u64) {
     let last = told.last().expect("it is told at the end");
@@ -159,7 +159,7 @@ fn a_dump_tells_what_each_worker_does_and_since_when() {
                 assert!(text.contains(part), "{part}: {text}");
             }
             assert_eq!(text.lines().count(), 5, "{text}");
-            super::work::signal(pid, libc::SIGKILL);
+            signal(pid, libc::SIGKILL);
             let error = mapping.join().unwrap().unwrap_err();
             assert!(matches!(error.failure(), TaskFailure::Crashed(_)), "{error}");
         });
@@ -168,5 +168,30 @@ fn a_dump_tells_what_each_worker_does_and_since_when() {
         pool.join().unwrap();
         assert!(pids(&pool).is_empty());
         assert!(pool.dump().workers.iter().all(|worker| worker.state == WorkerState::Vacant));
+    }
+}
+
+/// Nobody could tell otherwise which one it is that everybody waits for.
+#[test]
+fn the_dump_says_for_how_long_a_stopped_worker_has_had_its_task() {
+    for over in BOTH {
+        let pool = builder(over).workers(1).prestart().build().unwrap();
+        assert_eq!(pool.submit::<square>(2).unwrap().join().unwrap(), 4);
+        let pid = pids(&pool)[0];
+        signal(pid, libc::SIGSTOP);
+        eventually(LIMIT, || state_of(pid) == Some('T'));
+        let task = pool.submit::<square>(3).unwrap();
+        assert!(!task.wait_timeout(Duration::from_millis(100)), "{over:?}");
+
+        let dump = pool.dump();
+
+        match &dump.workers[0].state {
+            WorkerState::Running { since, .. } => {
+                assert!(since.as_millis() >= 90, "{over:?}: {dump}")
+            }
+            other => panic!("{over:?}: {other:?}"),
+        }
+        signal(pid, libc::SIGCONT);
+        assert_eq!(task.join().unwrap(), 9);
     }
 }
