@@ -141,7 +141,7 @@ impl Slot {
     ) -> MutexGuard<'a, State> {
         if let Some(room) = state.line.waiting_room() {
             drop(state);
-            room.wait(position, deadline, patience);
+            room.wait(position, Some(deadline), patience);
             return self.state();
         }
         let left = deadline.saturating_duration_since(Instant::now());

@@ -32,6 +32,7 @@ mod model;
 #[cfg(all(test, loom))]
 mod model_claims;
 mod producer;
+mod waiting;
 
 pub(crate) use claimer::{Claimer, Wait};
 #[cfg(not(loom))]
@@ -44,9 +45,8 @@ pub(crate) use control::Shared;
 pub(crate) use control::{CONTROL, Control};
 pub(crate) use count::Count;
 pub(crate) use feeder::Feeder;
-#[cfg(not(loom))]
-pub(crate) use producer::WaitingRoom;
 pub(crate) use producer::{Producer, PushError};
+pub(crate) use waiting::WaitingRoom;
 
 /// The other side published a position or a length that cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use loom::sync::{Arc, Mutex};
 use loom::thread;
 
 use super::{Consumer, PopError, Producer, PushError, Shared, footprint};
+use crate::wire::patience::Patience;
 
 /// Room for two frames of up to eight bytes.
 const CAPACITY: usize = 32;
@@ -57,6 +58,47 @@ fn frames_arrive_in_order_and_both_sides_wake_each_other() {
 
         writer.join().unwrap();
     });
+}
+
+/// Pushes, and waits for room as those do who do not hold the producer meanwhile.
+fn push_in_turn(ring: &mut Producer, shared: &Shared, byte: u8) -> Result<(), PushError> {
+    while let Err(until) = ring.room(1)? {
+        ring.waiting_room().wait(until, None, &mut Patience::new());
+        if shared.is_closed() {
+            return Err(PushError::Closed);
+        }
+    }
+    push(ring, byte)
+}
+
+#[test]
+fn a_reader_that_goes_on_or_is_killed_leaves_nobody_in_the_waiting_room() {
+    for read in 0..=3 {
+        check(move || {
+            let shared = Shared::model(CAPACITY);
+            let observer = shared.clone();
+            let mut producer = Producer::new(shared.clone());
+            let known = shared.clone();
+            // Full, so that whoever comes waits.
+            (1..=2).for_each(|byte| push(&mut producer, byte).unwrap());
+            let mut consumer = Consumer::new(shared);
+            let reader = thread::spawn(move || {
+                (0..read).for_each(|_| drop(consumer.pop(None)));
+                consumer.release();
+            });
+            let watcher = thread::spawn(move || {
+                reader.join().unwrap();
+                observer.close();
+            });
+
+            match push_in_turn(&mut producer, &known, 3) {
+                Ok(()) => {}
+                Err(error) => assert!(error == PushError::Closed && read < 3, "{error:?}"),
+            }
+
+            watcher.join().unwrap();
+        });
+    }
 }
 
 #[test]

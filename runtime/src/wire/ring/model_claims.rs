@@ -7,7 +7,7 @@ use loom::sync::{Arc, Mutex};
 use loom::thread;
 
 use super::model::check;
-use super::{Claimer, Consumer, Count, Feeder, Producer, Shared, Wait, footprint};
+use super::{Claimer, Consumer, Count, Feeder, Producer, Shared, Wait};
 
 /// Room for four frames of up to eight bytes.
 const CAPACITY: usize = 64;

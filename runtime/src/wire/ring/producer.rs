@@ -1,7 +1,5 @@
 //! The side that writes.
 
-#[cfg(not(loom))]
-use std::time::Duration;
 use std::time::Instant;
 
 #[cfg(not(loom))]
@@ -10,9 +8,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 #[cfg(loom)]
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-#[cfg(not(loom))]
-use super::cut::fence_of_writer;
-use super::{HEADER, Shared, Violation, footprint};
+use super::{HEADER, Shared, Violation, WaitingRoom, footprint};
 use crate::wire::patience::Patience;
 
 /// Why a frame was not written.
@@ -85,7 +81,6 @@ impl Producer {
 
     /// Whether a frame with so many bytes would not have to wait; if it would, up to where the
     /// reader has to be done.
-    #[cfg(not(loom))]
     pub(crate) fn room(&mut self, len: usize) -> Result<Result<(), u64>, Violation> {
         let size = footprint(len as u64);
         let until = (self.written + size).saturating_sub(self.shared.data.capacity());
@@ -219,9 +214,8 @@ impl Producer {
     }
 
     /// Where a thread waits for room without holding the producer.
-    #[cfg(not(loom))]
     pub(crate) fn waiting_room(&self) -> WaitingRoom {
-        WaitingRoom(self.shared.clone())
+        WaitingRoom::new(self.shared.clone())
     }
 
     /// Writes the bytes of a frame, which nobody sees yet.
@@ -285,63 +279,5 @@ impl Producer {
     #[cfg(loom)]
     fn look(&mut self, size: u64) -> Result<bool, Violation> {
         self.fits(size)
-    }
-}
-
-/// How many looks a waiting writer takes for much room, before it is content with little.
-#[cfg(not(loom))]
-const MOMENT: u32 = 16;
-
-/// How often it looks again where the reader may not see that it sleeps.
-#[cfg(not(loom))]
-const LOOK: Duration = Duration::from_millis(1);
-
-/// Waits for room without holding the producer.
-#[cfg(not(loom))]
-pub(crate) struct WaitingRoom(Shared);
-
-#[cfg(not(loom))]
-impl WaitingRoom {
-    /// Waits until the reader is done up to a position, or is gone, or the deadline has passed. May
-    /// return early for no reason; the caller looks again.
-    pub(crate) fn wait(&self, position: u64, deadline: Instant, patience: &mut Patience) {
-        let control = self.0.control();
-        let reached =
-            |position| control.read.0.done.load(Acquire) >= position || self.0.is_closed();
-        let done = || reached(position);
-        // A fast reader has half of it done in a moment. Who came back for each message would get
-        // in its way, and would have to give the processor away each time.
-        let half = position + control.written.0.load(Relaxed).saturating_sub(position) / 2;
-        let mut looks = 0;
-        let found = patience.look(|| {
-            looks += 1;
-            reached(half) || looks > MOMENT && done()
-        });
-        if found {
-            return;
-        }
-        let waiting = control.written.0.load(Relaxed).saturating_sub(position);
-        control.need.store(self.0.data.capacity().saturating_sub(waiting), Relaxed);
-        control.writer.0.arm();
-        // For the reader as well, which has only a cheap one before it looks for a sleeper.
-        let fenced = fence_of_writer(crate::sys::has_fences_elsewhere());
-        let left = deadline.saturating_duration_since(Instant::now());
-        // Who cannot be sure to be seen looks again soon.
-        let left = if fenced { left } else { left.min(LOOK) };
-        if done() || left.is_zero() {
-            control.writer.0.disarm();
-            return;
-        }
-        control.writer.0.sleep(Some(left));
-    }
-
-    /// Wakes whoever waits, for good.
-    pub(crate) fn close(&self) {
-        self.0.close();
-    }
-
-    /// Wakes whoever waits, to look again.
-    pub(crate) fn toll(&self) {
-        self.0.toll_writer();
     }
 }
