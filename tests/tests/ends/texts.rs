@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use procession::{Error, JoinError, Output, process};
-use procession_tests::{BOTH, failure_of};
+use procession_tests::{BOTH, LIMIT, failure_of};
 
 #[process]
 fn fail(how: String) -> u32 {
@@ -28,14 +28,16 @@ fn fail(how: String) -> u32 {
 fn error_of(over: procession_tests::Over, how: &str) -> JoinError {
     // A backtrace fills what is kept of standard error.
     let builder = over.builder::<fail>().stderr(Output::Captured).env("RUST_BACKTRACE", "0");
-    failure_of(builder.timeout(Duration::from_secs(1)).spawn(how.to_owned()).unwrap())
+    // The others take as long as the machine has them take.
+    let limit = if how == "hang" { Duration::from_secs(2) } else { LIMIT };
+    failure_of(builder.timeout(limit).spawn(how.to_owned()).unwrap())
 }
 
 #[test]
 fn an_error_names_the_process_the_pid_and_the_reason() {
     for over in BOTH {
         for (how, reason) in
-            [("panic", "it broke"), ("exit", "code 4"), ("abort", "SIGABRT"), ("hang", "1s")]
+            [("panic", "it broke"), ("exit", "code 4"), ("abort", "SIGABRT"), ("hang", "2s")]
         {
             let error = error_of(over, how);
             let text = error.to_string();
