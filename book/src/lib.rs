@@ -17,6 +17,12 @@ mod chapters {
     #[doc = include_str!("processes.md")]
     mod processes {}
 
+    #[doc = include_str!("output.md")]
+    mod output {}
+
+    #[doc = include_str!("limits.md")]
+    mod limits {}
+
     #[doc = include_str!("how-processes-end.md")]
     mod how_processes_end {}
 

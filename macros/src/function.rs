@@ -63,12 +63,16 @@ impl Function {
             mistakes.at(abi, format!("{kind} is called by Rust code: remove `extern`"));
         }
         refuse_generics(generics, kind, mistakes);
-        if self.body.to_string() == ";" {
+        if self.has_no_body() {
             mistakes.at(&self.body, format!("{kind} needs a body"));
         }
         if let Some(variadic) = variadic {
             mistakes.at(variadic, format!("{kind} has a fixed number of parameters: take a `Vec`"));
         }
+    }
+
+    pub(crate) fn has_no_body(&self) -> bool {
+        self.body.to_string() == ";"
     }
 
     /// Notes what makes it depend on the machine.

@@ -46,10 +46,13 @@ pub(crate) fn or_errors(
     expand: fn(TokenStream, TokenStream) -> Result<TokenStream>,
 ) -> proc_macro::TokenStream {
     let item = TokenStream::from(item);
-    let expanded = expand(arguments.into(), item.clone()).unwrap_or_else(|errors| {
-        let errors = errors.to_compile_error();
-        let item = without_own(item);
-        quote!(#errors #item)
-    });
-    expanded.into()
+    let expanded = expand(arguments.into(), item.clone());
+    expanded.unwrap_or_else(|errors| beside(&errors, item, None)).into()
+}
+
+/// The errors beside the item, and what else is to be found out about it.
+pub(crate) fn beside(errors: &Error, item: TokenStream, asked: Option<TokenStream>) -> TokenStream {
+    let errors = errors.to_compile_error();
+    let item = without_own(item);
+    quote!(#errors #item #asked)
 }

@@ -85,7 +85,7 @@ fn bulk(bench: &Bench, name: &'static str, place: Place, size: usize, count: usi
     // The other way, as results go.
     let mut lane = Lane::open(false).expect("starts");
     place.put(lane.pid());
-    group.variant("procession, ring, Vec<u8>, from the child", [Goal::None], move || {
+    group.variant("procession, ring, Vec<u8>, from the child", [goal], move || {
         let rate = rate(size, count, || {
             lane.mode(Mode::GiveBlocks(count as u64, size as u64));
             for _ in 0..count {

@@ -10,7 +10,7 @@ mod reference {
     pub(super) mod ring;
 }
 
-use measure::messages::{one_ways, round_trips};
+use measure::messages::{holes, one_ways, round_trips};
 use measure::place::Place;
 use measure::{Bench, Goal, Row};
 use procession::__private::door::{Forty, Lane, Mode};
@@ -22,6 +22,7 @@ fn main() {
     round_trip(&bench, "round trip of a u64, one core", Place::OneCore);
     round_trip(&bench, "round trip of a u64, two cores", Place::TwoCores);
     round_trip(&bench, "round trip of a u64, anywhere", Place::Anywhere);
+    pauses(&bench);
     one_way(&bench, "one way, 40 bytes, one core", Place::OneCore);
     one_way(&bench, "one way, 40 bytes, two cores", Place::TwoCores);
     one_way(&bench, "one way, 40 bytes, anywhere", Place::Anywhere);
@@ -54,6 +55,27 @@ fn round_trip(bench: &Bench, name: &'static str, place: Place) {
     place.put(channel.child.id());
     group.variant("bare ipc-channel", [Goal::None], move || {
         round_trips(trips, |n| channel.round_trip(n))
+    });
+    group.run();
+}
+
+/// Nobody sleeps while a conversation is hot.
+fn pauses(bench: &Bench) {
+    let rows = [Row::new("round trips over 40 us, two cores", "of 1,000")];
+    let Some(mut group) = bench.group(60, rows) else {
+        return;
+    };
+    if !Place::TwoCores.exists() {
+        return;
+    }
+    let trips = bench.batch(1_000);
+    let mut ring = Ring::echo();
+    Place::TwoCores.put(ring.child.id());
+    group.variant("bare ring", [Goal::None], move || holes(trips, |n| ring.round_trip(n)));
+    let mut lane = Lane::open(false).expect("starts");
+    Place::TwoCores.put(lane.pid());
+    group.variant("procession, ring", [Goal::Within(1.0)], move || {
+        holes(trips, |n| lane.round_trip(n))
     });
     group.run();
 }

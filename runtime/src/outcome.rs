@@ -251,6 +251,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) ended: Ended,
     pub(crate) said: Said,
     pub(crate) report: Option<PanicReport>,
+    /// Whether that panic had gone on to unwind, so that it may have been caught.
+    pub(crate) over: bool,
     /// Whether we sent SIGTERM, and why we sent SIGKILL.
     pub(crate) terminated: bool,
     pub(crate) intent: Option<Intent>,
@@ -273,6 +275,7 @@ pub(crate) fn conclude(evidence: Evidence<'_>) -> ExitReason {
         ended,
         said,
         report,
+        over,
         terminated,
         intent,
         begun,
@@ -308,7 +311,9 @@ pub(crate) fn conclude(evidence: Evidence<'_>) -> ExitReason {
         (Said::Rubbish(why), _) => return ExitReason::Lost(why),
         (Said::Panicked, Some(report)) => return ExitReason::Panicked(report),
         (Said::Panicked, None) => return ExitReason::Panicked(PanicReport::unknown()),
-        (Said::Nothing, Some(report)) if aborted(ended) => return ExitReason::Panicked(report),
+        (Said::Nothing, Some(report)) if aborted(ended) && !over => {
+            return ExitReason::Panicked(report);
+        }
         _ => {}
     }
     match ended {
@@ -367,6 +372,7 @@ mod tests {
             ended,
             said,
             report: None,
+            over: false,
             terminated: false,
             intent: None,
             begun: true,
@@ -452,9 +458,11 @@ mod tests {
         let aborted = Ended::Signaled { signal: sys::SIGABRT, core_dumped: false };
         let report = Some(report());
 
-        let reason =
-            conclude(Evidence { report: report.clone(), ..evidence(aborted, Said::Nothing) });
-        assert!(matches!(reason, ExitReason::Panicked(_)), "{reason}");
+        for (over, panicked) in [(false, true), (true, false)] {
+            let report = report.clone();
+            let reason = conclude(Evidence { report, over, ..evidence(aborted, Said::Nothing) });
+            assert_eq!(matches!(reason, ExitReason::Panicked(_)), panicked, "{reason}");
+        }
         let reason = conclude(Evidence { report, ..evidence(Ended::Exited(3), Said::Nothing) });
         assert_eq!(reason, ExitReason::Exited(3));
     }

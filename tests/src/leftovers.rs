@@ -99,13 +99,6 @@ fn assert_empty(home: &Path) {
     let left: Vec<PathBuf> = std::fs::read_dir(home)
         .expect("it was made before the tests")
         .filter_map(|entry| Some(entry.ok()?.path()))
-        // A program that a test kills while ipc-channel makes its socket leaves that: nobody could
-        // remove it any more. That programs which end do not, is a test of its own in `start`.
-        .filter(|path| !is_of_ipc_channel(path))
         .collect();
     assert!(left.is_empty(), "temporary files are left: {left:?}");
-}
-
-fn is_of_ipc_channel(path: &Path) -> bool {
-    path.is_dir() && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".tmp"))
 }

@@ -9,6 +9,7 @@ mod leftovers;
 mod look;
 mod program;
 
+use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -112,6 +113,17 @@ pub fn failure_of<T>(child: Child<T>) -> JoinError {
     }
 }
 
+/// Says that the running test, or a part of it, is left out here, and why. This is seen although the
+/// test succeeds.
+pub fn not_tested(why: &str) {
+    let test = std::thread::current();
+    // A test needs nobody to see it.
+    let _ = writeln!(std::io::stderr(), "{NOT_TESTED}{}: {why}", test.name().unwrap_or("main"));
+}
+
+/// How such a line begins.
+pub(crate) const NOT_TESTED: &str = "not tested: ";
+
 /// What carries the messages of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
@@ -131,6 +143,12 @@ impl Over {
             Over::Usual => P::builder(),
             Over::Frames => P::builder().untrusted(),
         }
+    }
+
+    /// Whether these are frames, also where they are the usual ones. What a worker of a pool was sent in
+    /// frames cannot be taken back, so there are few tasks at a time.
+    pub fn is_frames(self) -> bool {
+        self == Over::Frames || std::env::var("PROCESSION_CARRIER").is_ok_and(|it| it == "frames")
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tests of what concerns a whole process, in a program of their own.
 
 use std::any::type_name;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,9 +45,7 @@ pub fn again(command: &Command) -> Command {
     again
 }
 
-/// A directory for the temporary files of programs that are killed. One that is killed while it
-/// makes the place where its next child will say hello leaves that: it has a name in the file
-/// system for a moment.
+/// A directory for the temporary files of programs that are killed.
 pub struct Place(PathBuf);
 
 impl Place {
@@ -88,6 +86,10 @@ pub fn succeeds(command: Command) {
     let (printed, complained) = program.told();
     let sound = status.success() && !complained.contains("panicked at");
     assert!(sound, "{status}\n--- stdout\n{printed}\n--- stderr\n{complained}");
+    for line in complained.lines().filter(|line| line.starts_with(crate::NOT_TESTED)) {
+        // A test needs nobody to see it.
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
 }
 
 /// Runs a block in a program of its own, which must succeed and leave no child behind. It must be

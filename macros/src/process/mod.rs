@@ -1,5 +1,6 @@
 //! `#[process]`: the function as it is, and a type of the same name that starts it elsewhere.
 
+mod asked;
 mod expand;
 mod inbox;
 mod methods;
@@ -8,11 +9,13 @@ mod model;
 use proc_macro2::TokenStream;
 use syn::Result;
 
+use self::asked::asked;
 use self::expand::expand;
 pub(crate) use self::inbox::is_mailbox;
 use self::model::Process;
 use crate::actor;
 use crate::function::Function;
+use crate::mistakes::beside;
 use crate::options::{Known, Options};
 use crate::undecided::Undecided;
 
@@ -32,5 +35,13 @@ pub(crate) fn process(arguments: TokenStream, item: TokenStream) -> Result<Token
     {
         return Ok(undecided.decide(&options.runtime, &arguments));
     }
-    Process::new(options, function).map(|process| expand(&process, item))
+    // With a mistake in the options, where the runtime is may be said nowhere.
+    let asked = match (&options, &function) {
+        (Ok(options), Ok(function)) => Some(asked(&options.runtime, function)),
+        _ => None,
+    };
+    match Process::new(options, function) {
+        Ok(process) => Ok(expand(&process, item)),
+        Err(mistakes) => Ok(beside(&mistakes, item, asked)),
+    }
 }

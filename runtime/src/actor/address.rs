@@ -200,8 +200,9 @@ impl<M: Serialize + 'static> Address<M> {
 
     /// Asks without blocking a thread: the answer is a future, for any executor.
     ///
-    /// The message is sent when the future is first polled. It waits up to 30 seconds. While the
-    /// mailbox is full, up to 64 such messages wait for room; more are refused as full.
+    /// The message is sent when the future is first polled: what this process sends to the actor after
+    /// that gets there after it. It waits up to 30 seconds. While the mailbox is full, up to 64 such
+    /// messages wait for room; more are refused as full.
     ///
     /// # Errors
     ///

@@ -2,7 +2,6 @@
 
 use std::mem::take;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -159,20 +158,8 @@ impl Addressee<'_> {
                 )?;
             }
             (None, Room::Elsewhere) => {
-                if SENDERS.fetch_add(1, Ordering::Relaxed) >= MOST {
-                    SENDERS.fetch_sub(1, Ordering::Relaxed);
-                    return Err(Undelivered::Full);
-                }
                 let (row, rights) = (mail.row.to_vec(), take(&mut mail.rights));
-                let place = self.place.clone();
-                std::thread::Builder::new()
-                    .name("procession-ask".to_owned())
-                    .stack_size(256 * 1024)
-                    .spawn(move || send_for(&place, given, row, rights))
-                    .map_err(|error| {
-                        SENDERS.fetch_sub(1, Ordering::Relaxed);
-                        Undelivered::System(error.to_string())
-                    })?;
+                route::send_later(self.place, given, row, rights, super::PATIENCE)?;
             }
         }
         // Its rights are elsewhere now, so that dropping the message drops none of them.
@@ -264,24 +251,6 @@ impl Addressee<'_> {
             let _ = slot.answers.unattend(&asking.0);
         }
         Ok(asking)
-    }
-}
-
-/// How many threads send for futures that wait for credit of actors elsewhere.
-static SENDERS: AtomicUsize = AtomicUsize::new(0);
-
-/// The most of them; with more, such a message is refused as one for which there is no room.
-const MOST: usize = 64;
-
-/// Sends for someone who does not wait, and tells the asker if it cannot be.
-fn send_for(place: &Place, given: &str, row: Vec<u8>, rights: Vec<Right>) {
-    crate::sys::block_signals();
-    let sent = route::send_far(place, given, row, rights.clone(), Some(super::PATIENCE));
-    SENDERS.fetch_sub(1, Ordering::Relaxed);
-    if let Err(why) = sent {
-        for right in rights {
-            route::answer(right, Err(Unanswered::NotDelivered(why.clone())));
-        }
     }
 }
 

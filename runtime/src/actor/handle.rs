@@ -60,6 +60,19 @@ pub fn mailbox<M: Serialize + DeserializeOwned + 'static>() -> (InProcess<M>, Ma
 }
 
 /// The address of a [`mailbox`] of this process, which ends when this is dropped.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> Result<(), procession::Error> {
+/// let (address, mut mailbox) = procession::mailbox::<u32>();
+/// address.try_tell(1)?; // all that an address can do
+/// drop(address);
+/// assert_eq!(mailbox.by_ref().sum::<u32>(), 1);
+/// assert!(mailbox.recv().is_err()); // nobody can send any more
+/// # Ok(())
+/// # }
+/// ```
 pub struct InProcess<M> {
     slot: Arc<Slot>,
     address: Address<M>,

@@ -13,6 +13,27 @@ use crate::wire::{Decoder, receiving};
 ///
 /// It is kept by the process that owned the mailbox: the one that had spawned the actor. A message
 /// that its sender got back in an error is none. See [`dead_letters`] for an example.
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use procession::{Loss, Mailbox, dead_letters, process};
+/// # #[process]
+/// # fn fragile(mailbox: Mailbox<u32>) {
+/// #     mailbox.for_each(|_| std::process::abort());
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let mut letters = dead_letters();
+/// let fragile = fragile::spawn()?;
+/// fragile.tell(7)?;
+/// let letter = letters.recv_timeout(Duration::from_secs(5)).unwrap();
+/// assert_eq!((letter.actor(), letter.attempt()), ("fragile", 1));
+/// assert!(matches!(letter.loss(), Loss::Crashed { .. }));
+/// assert_eq!(letter.decode::<u32>().unwrap(), 7);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct DeadLetter(Letter);
 
@@ -107,6 +128,16 @@ pub fn dead_letters() -> DeadLetters {
 }
 
 /// A reader of dead letters: see [`dead_letters`].
+///
+/// # Examples
+///
+/// ```
+/// let mut letters = procession::dead_letters();
+/// while let Some(letter) = letters.try_recv() {
+///     eprintln!("lost: {letter}");
+/// }
+/// assert_eq!(letters.missed(), 0);
+/// ```
 #[derive(Clone, Debug)]
 pub struct DeadLetters {
     at: u64,

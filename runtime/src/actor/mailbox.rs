@@ -1,13 +1,12 @@
 //! Where an actor takes its messages from.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::{Arc, Once, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
-use super::address::Address;
+use super::context::Context;
 use super::reading::{Unread, decode};
 use super::reply;
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError, Undelivered};
@@ -87,39 +86,6 @@ fn hear(bytes: Vec<u8>) {
         Some(Aside::Closing) => TRAY.close(),
         _ => {}
     }
-}
-
-/// What an actor knows of itself: see [`Mailbox::context`].
-///
-/// # Examples
-///
-/// ```
-/// use procession::{Address, Mailbox, Reply, process};
-///
-/// #[process]
-/// fn guest(book: Address<String>, mailbox: Mailbox<Reply<u32>>) {
-///     let me = mailbox.context();
-///     book.tell(format!("{}, at {}", me.name(), me.address())).unwrap();
-///     mailbox.for_each(|reply| reply.send(me.incarnation()));
-/// }
-///
-/// # #[process]
-/// # fn book(mailbox: Mailbox<String>) -> Vec<String> {
-/// #     mailbox.take(1).collect()
-/// # }
-/// # fn main() -> Result<(), procession::Error> {
-/// let book = book::spawn()?;
-/// let guest = guest::builder().name("Ada").spawn(book.address())?;
-/// assert_eq!(guest.ask(|reply| reply)?, 1); // the first process of this actor
-/// assert!(book.join()?[0].starts_with("Ada, at "));
-/// # Ok(())
-/// # }
-/// ```
-pub struct Context<M> {
-    place: Place,
-    name: String,
-    incarnation: u32,
-    message: PhantomData<fn() -> M>,
 }
 
 impl<M> Mailbox<M> {
@@ -219,8 +185,10 @@ impl<M: DeserializeOwned + 'static> Mailbox<M> {
 
     /// Waits for a message, and takes it and those that wait behind it, so many at the most.
     ///
-    /// They are taken one by one as the batch is iterated, so that a crash puts only the one in
-    /// hand in doubt. Those that are not taken stay in the mailbox. A batch of 0 waits for nothing.
+    /// The first is taken when this returns, and is done when the batch is dropped even if nobody has
+    /// looked at it. The others are taken one by one as the batch is iterated, so that a crash puts only
+    /// the one in hand in doubt. Those that are not taken stay in the mailbox. A batch of 0 waits for
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -411,11 +379,22 @@ impl<M> Drop for Mailbox<M> {
 
 impl<M> fmt::Debug for Mailbox<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mailbox").field("actor", &self.context.name).finish_non_exhaustive()
+        f.debug_struct("Mailbox").field("actor", &self.context.name()).finish_non_exhaustive()
     }
 }
 
 /// Some messages of a mailbox, taken one by one: see [`Mailbox::recv_batch`].
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> Result<(), procession::Error> {
+/// let (address, mut mailbox) = procession::mailbox::<u32>();
+/// (1..=3).try_for_each(|n| address.tell(n))?;
+/// assert_eq!(mailbox.recv_batch(2).unwrap().collect::<Vec<_>>(), [1, 2]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Batch<'a, M> {
     mailbox: &'a mut Mailbox<M>,
@@ -436,44 +415,6 @@ impl<M: DeserializeOwned + 'static> Iterator for Batch<'_, M> {
             self.left = 0;
         }
         next
-    }
-}
-
-impl<M> Context<M> {
-    fn new(place: Place, name: String, incarnation: u32) -> Self {
-        Context { place, name, incarnation, message: PhantomData }
-    }
-
-    /// Which process of this actor this one is: 1, and one more with each restart.
-    pub fn incarnation(&self) -> u32 {
-        self.incarnation
-    }
-
-    /// The name of the actor.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl<M: 'static> Context<M> {
-    /// The actor's own address, to be given to others. It stays valid across restarts.
-    pub fn address(&self) -> Address<M> {
-        Address::new(self.place.clone(), self.name.clone())
-    }
-}
-
-impl<M> Clone for Context<M> {
-    fn clone(&self) -> Self {
-        Context::new(self.place.clone(), self.name.clone(), self.incarnation)
-    }
-}
-
-impl<M> fmt::Debug for Context<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("name", &self.name)
-            .field("incarnation", &self.incarnation)
-            .finish_non_exhaustive()
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod address;
 mod ask;
+mod context;
 mod handle;
 mod letters;
 mod mailbox;
@@ -27,9 +28,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use address::Address;
+pub use context::Context;
 pub use handle::{InProcess, mailbox};
 pub use letters::{DeadLetter, DeadLetters, dead_letters};
-pub use mailbox::{AnyMailbox, Batch, Context, Mailbox};
+pub use mailbox::{AnyMailbox, Batch, Mailbox};
 pub use monitor::{Down, Monitor, monitor};
 pub use owned::Actor;
 pub use reply::Reply;

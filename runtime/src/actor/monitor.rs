@@ -60,6 +60,26 @@ pub fn monitor<M: 'static>(address: &Address<M>) -> Monitor {
 }
 
 /// The end of one process of an actor, to be waited for: see [`monitor`].
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use procession::{Mailbox, monitor, process};
+/// # #[process]
+/// # fn idle(mailbox: Mailbox<()>) {
+/// #     mailbox.for_each(drop);
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let idle = idle::spawn()?;
+/// let watch = monitor(&idle.address());
+/// // Not yet: it can be asked again.
+/// let watch = watch.recv_timeout(Duration::from_millis(10)).unwrap_err();
+/// idle.kill()?;
+/// assert_eq!(watch.recv().actor(), "idle");
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "dropping it stops watching"]
 pub struct Monitor {
     actor: String,
@@ -69,6 +89,23 @@ pub struct Monitor {
 }
 
 /// The end of one process of an actor.
+///
+/// # Examples
+///
+/// ```
+/// # use procession::{ExitReason, Mailbox, monitor, process};
+/// # #[process]
+/// # fn quitter(_mailbox: Mailbox<()>) {
+/// #     procession::exit(3);
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let quitter = quitter::spawn()?;
+/// let down = monitor(&quitter.address()).recv();
+/// assert_eq!((down.actor(), down.incarnation()), ("quitter", 1));
+/// assert_eq!(*down.reason(), ExitReason::Exited(3));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Down {
     actor: String,

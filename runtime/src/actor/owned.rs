@@ -99,6 +99,10 @@ impl<M: 'static, T> Actor<M, T> {
 
     /// Has it take no more messages. It handles those that wait, and then its mailbox ends. Whoever
     /// sends to it from now on hears [`Undelivered::Stopping`](crate::Undelivered::Stopping).
+    ///
+    /// Senders in other processes hear of it a little later. What they have on its way, or waiting for
+    /// room beside a full mailbox, becomes a [dead letter](crate::dead_letters), although their `tell`
+    /// has succeeded; who asked is told.
     pub fn drain(&self) {
         if crate::sys::is_copy() {
             return;
@@ -200,8 +204,9 @@ impl<M: Serialize + 'static, T> Actor<M, T> {
 
     /// Asks without blocking a thread: the answer is a future, for any executor.
     ///
-    /// The message is sent when the future is first polled. It waits up to 30 seconds. While the
-    /// mailbox is full, up to 64 such messages wait for room; more are refused as full.
+    /// The message is sent when the future is first polled: what this process sends to it after that
+    /// gets there after it. It waits up to 30 seconds. While the mailbox is full, up to 64 such
+    /// messages wait for room; more are refused as full.
     ///
     /// # Errors
     ///

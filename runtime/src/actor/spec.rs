@@ -76,6 +76,26 @@ impl Hold for Life {
 
 /// What a [`Supervisor`](crate::Supervisor) can look after: a [`Spec`], or a [`ChildSpec`] that was
 /// made of one.
+///
+/// # Examples
+///
+/// ```
+/// use procession::{IntoChild, Mailbox, SuperviseError, Supervisor, process};
+///
+/// #[process]
+/// fn words(mailbox: Mailbox<String>) {
+///     mailbox.for_each(drop);
+/// }
+///
+/// fn alone(child: impl IntoChild) -> Result<Supervisor, SuperviseError> {
+///     Supervisor::builder().child(child).start()
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// assert_eq!(alone(words::spec())?.status().children[0].id, "words");
+/// # Ok(())
+/// # }
+/// ```
 pub trait IntoChild {
     /// The child, to be started.
     fn into_child(self) -> ChildSpec;

@@ -143,7 +143,6 @@ impl Made {
                 }
             })),
         };
-        let begun = settings.start(ready, row, Lanes::Serve(Arc::clone(&self.slot)), listeners);
-        begun.inspect_err(|_| self.slot.unserved())
+        settings.start(ready, row, Lanes::Serve(Arc::clone(&self.slot)), listeners)
     }
 }

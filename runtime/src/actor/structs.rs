@@ -62,6 +62,32 @@ pub trait ProcessStruct: ActorProcess<Message: Methods, Output = ()> {
 /// It has the methods of the struct; each returns what the method does, or why there was no answer, as
 /// an [`AskError`](crate::AskError). Everything else that can be done to an [`Actor`] it does by
 /// [`Deref`]. Dropping it kills the actor.
+///
+/// # Examples
+///
+/// ```
+/// use procession::{Handle, process};
+///
+/// struct Counter(u32);
+///
+/// #[process]
+/// impl Counter {
+///     fn new(start: u32) -> Self {
+///         Counter(start)
+///     }
+///
+///     fn add(&mut self, n: u32) -> u32 {
+///         self.0 += n;
+///         self.0
+///     }
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// let counter: Handle<Counter> = Counter::spawn(1)?; // a `CounterHandle`
+/// assert_eq!(counter.add(2)?, 3);
+/// # Ok(())
+/// # }
+/// ```
 pub type Handle<S> = <S as ProcessStruct>::Handle;
 
 /// The messages of a struct actor, and what has methods that send them.
@@ -82,6 +108,33 @@ pub trait Methods: Message {
 ///
 /// What an [`Actor`] can do is here as well; only what takes it by value wants it out of the
 /// handle first: `Actor::from(counter).join()`.
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use procession::{Actor, process};
+/// # struct Counter(u32);
+/// # #[process]
+/// # impl Counter {
+/// #     fn new(start: u32) -> Self {
+/// #         Counter(start)
+/// #     }
+/// #     fn add(&mut self, n: u32) -> u32 {
+/// #         self.0 += n;
+/// #         self.0
+/// #     }
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let counter = Counter::spawn(1)?;
+/// counter.tell().add(2)?; // does not wait for what it returns
+/// assert_eq!(counter.within(Duration::from_secs(5)).add(3)?, 6);
+/// assert!(counter.is_alive()); // what an actor can do
+/// counter.drain();
+/// Actor::from(counter).join()?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct StructActor<M: Methods>(Actor<M>);
 
 impl<M: Methods> StructActor<M> {
@@ -136,6 +189,34 @@ impl<M: Methods> From<Actor<M>> for StructActor<M> {
 /// What the address of every struct actor can do besides the struct's own methods.
 ///
 /// It is plain data, as every [`Address`], and goes wherever one goes.
+///
+/// # Examples
+///
+/// ```
+/// # use procession::process;
+/// # struct Counter(u32);
+/// # #[process]
+/// # impl Counter {
+/// #     fn new(start: u32) -> Self {
+/// #         Counter(start)
+/// #     }
+/// #     fn add(&mut self, n: u32) -> u32 {
+/// #         self.0 += n;
+/// #         self.0
+/// #     }
+/// # }
+/// #[process]
+/// fn add_from_elsewhere(counter: CounterAddress) -> u32 {
+///     counter.tell().add(2).unwrap();
+///     counter.add(3).unwrap()
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// let counter = Counter::spawn(1)?;
+/// assert_eq!(add_from_elsewhere::call(counter.address())?, 6);
+/// # Ok(())
+/// # }
+/// ```
 pub struct StructAddress<M: Methods>(Address<M>);
 
 impl<M: Methods> StructAddress<M> {

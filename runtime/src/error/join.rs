@@ -63,7 +63,7 @@ impl JoinError {
     }
 
     /// The last it wrote to its standard error, 64 KiB at the most; empty where that was
-    /// [inherited](crate::Output::Inherit).
+    /// [inherited](crate::Output::Inherit) or went [nowhere](crate::Output::Null).
     pub fn stderr(&self) -> &str {
         &self.0.stderr
     }

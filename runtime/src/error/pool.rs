@@ -100,6 +100,23 @@ impl From<SpawnError> for PoolError {
 }
 
 /// Why a pool did not take a task. No worker has seen it, and none will.
+///
+/// # Examples
+///
+/// ```
+/// # use procession::{Pool, Refused, process};
+/// # #[process]
+/// # fn square(n: u64) -> u64 {
+/// #     n * n
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let pool = Pool::new(1)?;
+/// pool.close();
+/// let error = pool.submit::<square>(7).unwrap_err();
+/// assert_eq!(*error.reason(), Refused::Closed);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {

@@ -9,6 +9,25 @@ use super::EncodeError;
 use crate::outcome::ExitReason;
 
 /// Why an actor did not get a message. The message was not handled, and is not going to be.
+///
+/// # Examples
+///
+/// ```
+/// # use procession::{ExitReason, Mailbox, Undelivered, process};
+/// # #[process]
+/// # fn idle(mailbox: Mailbox<u32>) {
+/// #     mailbox.for_each(drop);
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let idle = idle::spawn()?;
+/// idle.kill()?;
+/// idle.wait();
+/// let error = idle.tell(7).unwrap_err();
+/// assert_eq!(*error.reason(), Undelivered::Ended(ExitReason::Killed));
+/// assert_eq!(error.into_message(), 7);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum Undelivered {
@@ -273,6 +292,30 @@ impl<M> fmt::Debug for AskError<M> {
 impl<M> std::error::Error for AskError<M> {}
 
 /// Why a message became a [dead letter](crate::DeadLetter).
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use procession::{Loss, Mailbox, Undelivered, dead_letters, process};
+/// # #[process]
+/// # fn fragile(mailbox: Mailbox<u32>) {
+/// #     mailbox.for_each(|_| std::process::abort());
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let mut letters = dead_letters();
+/// let fragile = fragile::builder().mailbox(8).spawn(())?;
+/// // Some may be refused instead: it may have ended by then.
+/// (0..8).for_each(|n| drop(fragile.try_tell(n)));
+/// let letter = letters.recv_timeout(Duration::from_secs(5)).unwrap();
+/// match letter.loss() {
+///     Loss::Crashed { pid, reason, .. } => println!("{pid} had it in hand: {reason}"),
+///     Loss::NotDelivered(why) => println!("nobody has seen it: {why}"),
+///     _ => {}
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Loss {

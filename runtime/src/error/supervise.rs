@@ -5,6 +5,23 @@ use std::io;
 use super::SpawnError;
 
 /// A supervisor could not start, or not do what it was told.
+///
+/// # Examples
+///
+/// ```
+/// # use procession::{Mailbox, SuperviseError, Supervisor, process};
+/// # #[process]
+/// # fn words(mailbox: Mailbox<String>) {
+/// #     mailbox.for_each(drop);
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let tree = Supervisor::builder().child(words::spec()).start()?;
+/// let error = tree.address::<String>("numbers").unwrap_err();
+/// assert!(matches!(error, SuperviseError::NoSuchChild { .. }));
+/// assert_eq!(error.to_string(), "supervisor `supervisor` has no child `numbers`");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SuperviseError {

@@ -245,6 +245,7 @@ mod tests {
             ended: crate::sys::Ended::Signaled { signal, core_dumped: false },
             said: Said::Nothing,
             report: None,
+            over: false,
             terminated: false,
             intent: None,
             begun: true,

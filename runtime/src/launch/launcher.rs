@@ -46,14 +46,10 @@ fn launcher() -> Result<SyncSender<Request>, StartError> {
         return Ok(launcher.clone());
     }
     let (sender, requests) = sync_channel(WAITING);
-    std::thread::Builder::new()
-        .name("procession-launcher".to_owned())
-        .stack_size(256 * 1024)
-        .spawn(move || {
-            sys::block_signals();
-            serve(&requests);
-        })
-        .map_err(StartError::Processes)?;
+    sys::run_aside("procession-launcher", move || {
+        serve(&requests);
+    })
+    .map_err(StartError::Processes)?;
     *launcher = Some(sender.clone());
     Ok(sender)
 }
@@ -166,7 +162,7 @@ fn refused(error: io::Error, directory: Option<&Path>) -> StartError {
     match (error.kind(), directory) {
         (ErrorKind::WouldBlock | ErrorKind::OutOfMemory, _) => StartError::Processes(error),
         _ if error.raw_os_error().is_some_and(sys::is_descriptor_limit) => StartError::Descriptors,
-        (_, Some(directory)) if std::fs::read_dir(directory).is_err() => {
+        (_, Some(directory)) if !sys::may_enter(directory) => {
             StartError::WorkingDirectory(directory.to_owned(), error)
         }
         _ => StartError::Execute(error),

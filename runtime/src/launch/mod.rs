@@ -1,9 +1,7 @@
 //! Starts children, and meets them.
 //!
-//! A start is two steps, each from one owned value to the next:
-//!
 //! ```text
-//! Plan ── start ──► Started ── greet ──► Running
+//! Plan ── start ──► Started ──► Meeting ── greet ──► met, or why not
 //! ```
 //!
 //! Dropping a [`Started`] kills and reaps its child, so a start that fails half-way leaves nothing

@@ -10,6 +10,31 @@ use crate::outcome::ExitReason;
 ///
 /// A child has *ended well* if it [`Finished`](crate::ExitReason::Finished), was
 /// [`Stopped`](crate::ExitReason::Stopped), or left with code 0.
+///
+/// # Examples
+///
+/// ```
+/// use procession::{Mailbox, Reply, Restart, Supervisor, process};
+///
+/// #[process]
+/// fn one_answer(mailbox: Mailbox<Reply<u32>>) {
+///     let incarnation = mailbox.context().incarnation();
+///     mailbox.take(1).for_each(|reply| reply.send(incarnation));
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// let tree = Supervisor::builder()
+///     .child(one_answer::spec().id("once").restart(Restart::Temporary))
+///     .child(one_answer::spec().id("always").restart(Restart::Permanent))
+///     .start()?;
+/// let once = tree.address::<Reply<u32>>("once")?;
+/// let always = tree.address::<Reply<u32>>("always")?;
+/// assert_eq!((once.ask(|reply| reply)?, always.ask(|reply| reply)?), (1, 1));
+/// assert!(once.ask(|reply| reply).is_err()); // it is gone for good
+/// assert_eq!(always.ask(|reply| reply)?, 2);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Restart {
     /// However it ended.

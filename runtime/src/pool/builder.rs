@@ -61,6 +61,23 @@ struct Initializer {
 
 /// What an initializer may return: nothing, or a `Result` whose error is printable, which then fails
 /// the worker.
+///
+/// # Examples
+///
+/// ```
+/// use procession::{Pool, process};
+///
+/// #[process]
+/// fn set_up(path: String) -> Result<(), String> {
+///     Err(format!("there is no {path}"))
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// let pool = Pool::builder().workers(1).initializer::<set_up>("model".into()).prestart().build();
+/// assert!(pool.unwrap_err().to_string().contains("there is no model"));
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say whether a worker is initialized",
     note = "an initializer returns nothing, or a `Result` whose error can be printed",

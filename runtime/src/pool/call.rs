@@ -3,14 +3,14 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, TryLockError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::chunk::Frames;
 use crate::error::{DecodeError, TaskError, TaskFailure};
 use crate::policy;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::registry::Entry;
 use crate::wire::{self, Decoder, Tag};
 
@@ -255,17 +255,25 @@ struct Inner {
 }
 
 impl Ticket {
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        lock(&self.0)
+    /// Nothing in a fork if another thread had it when that was made: it never gives it back.
+    fn inner(&self) -> Option<MutexGuard<'_, Inner>> {
+        if !process::is_fork() {
+            return Some(lock(&self.0));
+        }
+        match self.0.try_lock() {
+            Ok(inner) => Some(inner),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Whether it is known what became of the task.
     pub(super) fn is_resolved(&self) -> bool {
-        self.inner().resolved
+        self.inner().is_some_and(|inner| inner.resolved)
     }
 
     pub(super) fn resolve(&self, delivery: Delivery) -> Option<News> {
-        let mut inner = self.inner();
+        let mut inner = self.inner()?;
         // A task that was cancelled may have been done all the same.
         if std::mem::replace(&mut inner.resolved, true) {
             return None;
@@ -280,14 +288,14 @@ impl Ticket {
 
     /// What became of it, once.
     pub(super) fn take(&self) -> Option<Delivery> {
-        self.inner().delivery.take()
+        self.inner()?.delivery.take()
     }
 
     /// What became of it, once; otherwise the waker is woken when that is known.
     pub(super) fn poll(&self, waker: &Waker) -> Option<Delivery> {
         // It is somebody else's code, so it runs, and is dropped, with nothing locked.
         let waker = waker.clone();
-        let mut inner = self.inner();
+        let mut inner = self.inner()?;
         let delivery = inner.delivery.take();
         let before = inner.waker.replace(waker);
         drop(inner);
@@ -297,7 +305,7 @@ impl Ticket {
 
     /// Rings with this number when it is known what became of it, or at once.
     pub(super) fn listen(&self, bell: &Arc<Bell>, number: usize) {
-        let mut inner = self.inner();
+        let Some(mut inner) = self.inner() else { return };
         if inner.resolved {
             bell.ring(number);
         } else {
@@ -307,12 +315,14 @@ impl Ticket {
 
     /// Nobody listens any more.
     pub(super) fn ignore(&self, bell: &Arc<Bell>) {
-        self.inner().bells.retain(|(other, _)| !Arc::ptr_eq(other, bell));
+        if let Some(mut inner) = self.inner() {
+            inner.bells.retain(|(other, _)| !Arc::ptr_eq(other, bell));
+        }
     }
 
     /// Has it called back; at once if it is known what became of it, which is the answer then.
     pub(super) fn call_back(&self, callback: Callback) -> Option<(Callback, Delivery)> {
-        let mut inner = self.inner();
+        let mut inner = self.inner()?;
         match inner.delivery.take() {
             Some(delivery) => Some((callback, delivery)),
             None => {

@@ -110,13 +110,17 @@ fn begin(pending: &Arc<Pending>) -> Option<Sender<(Callback, Delivery)>> {
         .map(|_| sender)
 }
 
-/// One that panics has said so; the next is called all the same.
 fn run(callback: Callback, delivery: Delivery, pending: &Pending) {
     let before = HERE.replace(true);
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| callback(delivery))) {
-        std::mem::forget(payload);
-    }
+    call_here(callback, delivery);
     HERE.set(before);
     *lock(&pending.0) -= 1;
     pending.1.notify_all();
+}
+
+/// Calls it in this thread. One that panics has said so, and what follows it goes on.
+pub(super) fn call_here(callback: Callback, delivery: Delivery) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| callback(delivery))) {
+        std::mem::forget(payload);
+    }
 }

@@ -1,6 +1,7 @@
 //! What waits for workers, and what is known of all of them.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -295,7 +296,7 @@ impl Desk {
         match (preface, Tag::of_frame(tag)) {
             (Preface::Ready, Ok(Tag::Sync)) => Ok(()),
             (Preface::Initializer, Ok(Tag::Value)) => match self.initialized {
-                Some((_, read)) => wire::read_row(body, read).map_err(|error| error.to_string())?,
+                Some((_, read)) => read_user(|| wire::read_row(body, read)),
                 None => Ok(()),
             },
             (Preface::Initializer, Ok(Tag::Panicked)) => {
@@ -350,6 +351,18 @@ impl Desk {
     pub(super) fn worked(&mut self) {
         self.respawn.worked();
         self.hopeless = 0;
+    }
+}
+
+/// What an initializer returned. It is the user's code that reads it: the pool survives its panic.
+fn read_user(read: impl FnOnce() -> Result<Result<(), String>, DecodeError>) -> Result<(), String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(read) => read.map_err(|error| error.to_string())?,
+        Err(payload) => {
+            let report = crate::PanicReport::from(crate::worker::describe_payload(&*payload));
+            std::mem::forget(payload);
+            Err(format!("what it returned could not be read: {}", report.message()))
+        }
     }
 }
 

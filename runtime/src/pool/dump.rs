@@ -18,6 +18,19 @@ use super::state::{Seat, State};
 ///   thumbnails-3  4790      0  starting
 ///   thumbnails-4     -      0  vacant
 /// ```
+///
+/// # Examples
+///
+/// ```
+/// # use procession::Pool;
+/// # fn main() -> Result<(), procession::Error> {
+/// let pool = Pool::builder().name("thumbnails").workers(2).prestart().build()?;
+/// let dump = pool.dump();
+/// assert_eq!((dump.name.as_str(), dump.workers.len()), ("thumbnails", 2));
+/// println!("{dump}");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PoolDump {
@@ -30,6 +43,24 @@ pub struct PoolDump {
 }
 
 /// What one worker of a pool looks like at one moment.
+///
+/// # Examples
+///
+/// ```
+/// # use procession::{Pool, process};
+/// # #[process]
+/// # fn square(n: u64) -> u64 {
+/// #     n * n
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let pool = Pool::builder().name("squares").workers(1).build()?;
+/// assert_eq!(pool.submit::<square>(7)?.join()?, 49);
+/// let worker = &pool.dump().workers[0];
+/// assert_eq!((worker.name.as_str(), worker.tasks), ("squares-1", 1));
+/// assert!(worker.pid.is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerDump {
@@ -44,6 +75,18 @@ pub struct WorkerDump {
 }
 
 /// What a worker of a pool does.
+///
+/// # Examples
+///
+/// ```
+/// # use procession::{Pool, WorkerState};
+/// # fn main() -> Result<(), procession::Error> {
+/// let pool = Pool::new(1)?;
+/// // It is started when there is something to do.
+/// assert_eq!(pool.dump().workers[0].state, WorkerState::Vacant);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WorkerState {

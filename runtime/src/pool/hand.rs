@@ -102,6 +102,11 @@ impl Hand {
         self.out.is_empty()
     }
 
+    /// The first task that it has not answered, and its call.
+    pub(super) fn front(&self) -> Option<(u64, u64)> {
+        self.out.front().map(|front| (front.call.id, front.first + self.answered))
+    }
+
     /// How many tasks it was given and has not answered.
     pub(super) fn outstanding(&self) -> u64 {
         self.out.iter().map(|chunk| chunk.count).sum::<u64>() - self.answered
@@ -160,8 +165,7 @@ impl Hand {
 
     /// Kills it because of the first task that it has not answered.
     pub(super) fn kill(&mut self, trouble: Trouble, intent: Intent) {
-        if let Some(front) = self.out.front() {
-            let (call, task) = (front.call.id, front.first + self.answered);
+        if let Some((call, task)) = self.front() {
             self.killed.get_or_insert(Killed { trouble, call, task });
         }
         self.leaving = true;
@@ -223,15 +227,12 @@ impl Hand {
             let (tag, body, len) = wire::first_frame(&frames).ok_or(Fault::Rubbish)?;
             if let Err(why) = desk.prefaced(preface, tag, body) {
                 self.preface.push_front(preface);
-                self.down(desk);
                 let (worker, pid) = (self.link.name(), self.link.pid());
                 let error = match (preface, desk.initialized) {
                     (Preface::Initializer, Some((name, _))) => PoolError::initializer(name, &why),
                     _ => PoolError::worker(worker, pid, &why),
                 };
-                desk.start_failed(error, false, now);
-                self.leaving = true;
-                self.link.kill(Intent::GiveUp(why));
+                self.give_up(error, why, desk, now);
                 return Ok(());
             }
             frames.drain(..len);
@@ -300,6 +301,14 @@ impl Hand {
         desk.answered(&front.call, self.block(front, 1, frames), false);
     }
 
+    /// It cannot begin: that counts as a start that failed.
+    pub(super) fn give_up(&mut self, error: PoolError, why: String, desk: &mut Desk, now: u64) {
+        self.down(desk);
+        desk.start_failed(error, false, now);
+        self.leaving = true;
+        self.link.kill(Intent::GiveUp(why));
+    }
+
     /// So many more of its tasks are answered.
     fn answer(&mut self, tasks: u64) {
         self.answered += tasks;
@@ -312,12 +321,13 @@ impl Hand {
     /// Sees to what it was given: it has ended like this.
     pub(super) fn bury(mut self, reason: ExitReason, desk: &mut Desk, now: u64) {
         // What it had answered was answered, whatever else it did.
-        let _ = self.hear(desk, now);
+        let lost = self.hear_all(desk, now);
         self.down(desk);
         if !self.preface.is_empty() && !self.leaving {
             desk.ended_early(&self.link, &reason, now);
         }
         let taken = self.link.taken().unwrap_or(u64::MAX);
+        let mut lost = if lost { taken.saturating_sub(self.results) } else { 0 };
         let mut in_hand = taken > self.results && self.preface.is_empty();
         if in_hand {
             desk.worked();
@@ -333,7 +343,11 @@ impl Hand {
         let mut rest = Vec::new();
         while let Some(mut chunk) = self.out.pop_front() {
             chunk.split_front(std::mem::take(&mut self.answered));
-            if std::mem::take(&mut in_hand) {
+            if lost > 0 {
+                let gone = chunk.split_front(lost);
+                (lost, in_hand) = (lost - gone.count, false);
+                self.lose(&gone, desk);
+            } else if std::mem::take(&mut in_hand) {
                 let suspect = chunk.split_front(1);
                 let trouble = self.trouble(&suspect);
                 rest.extend(self.after(suspect, trouble, &reason, desk));
@@ -343,6 +357,29 @@ impl Hand {
             }
         }
         desk.first(rest);
+    }
+
+    /// Hears all that it has left; whether there was no room for some of it.
+    fn hear_all(&mut self, desk: &mut Desk, now: u64) -> bool {
+        loop {
+            let before = self.results;
+            match self.hear(desk, now) {
+                Ok(()) if self.results > before => {}
+                heard => return matches!(heard, Err(Fault::NoRoom)),
+            }
+        }
+    }
+
+    /// Lets tasks fail whose results cannot be had: all but the last of them are there, and it may be, so
+    /// none is run again.
+    fn lose(&self, chunk: &Chunk, desk: &mut Desk) {
+        let why = "its worker ended, and there was no descriptor or memory for what that had left";
+        let (pid, tries) = (Some(self.link.pid()), chunk.attempts.tries + 1);
+        for index in chunk.first..chunk.first + chunk.count {
+            let failure = TaskFailure::Undeliverable(why.to_owned());
+            let error = chunk.call.error(index, pid, tries, failure, String::new());
+            desk.failed(&chunk.call, index, error);
+        }
     }
 
     /// What went wrong with the task that it had in hand.

@@ -65,7 +65,8 @@ impl Pool {
 
     /// A pool without workers, for debugging: everything runs in the thread that asks for it, one task
     /// after the other. Inputs and results are encoded and decoded all the same, and a panic is an error
-    /// of the task; what a worker would not survive ends the program.
+    /// of the task; what a worker would not survive ends the program. There is no time limit, as nobody
+    /// could keep it, and no initializer.
     ///
     /// # Examples
     ///
@@ -98,7 +99,7 @@ impl Pool {
     /// # Errors
     ///
     /// The first error in the order of the items, once all tasks have ended. A function's own `Err` is a
-    /// value like any other.
+    /// value like any other. In a pool that was closed or aborted what is left of the input is not pulled.
     ///
     /// # Panics
     ///
@@ -134,6 +135,10 @@ impl Pool {
     }
 
     /// Runs a function on each item and returns what became of each, in the order of the items.
+    ///
+    /// In a pool that was closed or aborted each item that is left fails as
+    /// [`ShutDown`](crate::TaskFailure::ShutDown) if the input knows how many there are (its `size_hint` is
+    /// exact); otherwise one such error stands for all of them.
     ///
     /// # Panics
     ///
@@ -172,7 +177,8 @@ impl Pool {
     ///
     /// The input may be endless: no more is pulled ahead than keeps the workers busy (see
     /// [`in_flight`](Tasks::in_flight)), and only while the stream is asked for its next result. (Python's
-    /// `imap` pulls on whoever reads.)
+    /// `imap` pulls on whoever reads.) It may be slow: then it is asked only when there is nothing to give.
+    /// While its `next` waits, so does the stream.
     ///
     /// # Examples
     ///

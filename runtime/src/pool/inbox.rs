@@ -53,21 +53,17 @@ impl Inbox {
     pub(super) fn listen(&self, gong: &Arc<Gong>) -> std::io::Result<SyncSender<LaneReceiver>> {
         let (hand_over, handed) = sync_channel::<LaneReceiver>(1);
         let (inbox, gong) = (self.clone(), Arc::clone(gong));
-        std::thread::Builder::new()
-            .name("procession-results".to_owned())
-            .stack_size(256 * 1024)
-            .spawn(move || {
-                sys::block_signals();
-                let Ok(mut lane) = handed.recv() else { return };
-                while inbox.hear(&mut lane, &gong) {}
-                let mut state = inbox.state();
-                state.report = lane.take_report();
-                state.over = true;
-                drop(state);
-                inbox.0.1.notify_all();
-                gong.ring(Sleeper::Pump);
-                gong.ring(Sleeper::Keeper);
-            })?;
+        sys::run_aside("procession-results", move || {
+            let Ok(mut lane) = handed.recv() else { return };
+            while inbox.hear(&mut lane, &gong) {}
+            let mut state = inbox.state();
+            state.report = lane.take_report();
+            state.over = true;
+            drop(state);
+            inbox.0.1.notify_all();
+            gong.ring(Sleeper::Pump);
+            gong.ring(Sleeper::Keeper);
+        })?;
         Ok(hand_over)
     }
 

@@ -12,6 +12,7 @@ use super::state::{Phase, State};
 use crate::error::PoolError;
 use crate::outcome::Intent;
 use crate::process::Settings;
+use crate::wire::Fault;
 
 /// How workers are started.
 pub(super) struct Spec {
@@ -33,23 +34,19 @@ enum Order {
 /// Begins to keep a pool.
 pub(super) fn keep(shared: &Arc<Shared>) -> std::io::Result<()> {
     let shared = Arc::clone(shared);
-    std::thread::Builder::new()
-        .name("procession-pool".to_owned())
-        .stack_size(256 * 1024)
-        .spawn(move || {
-            crate::sys::block_signals();
-            let keep = || {
-                while let Order::Start { seat, generation } = shared.keep(order) {
-                    start(&shared, seat, generation);
-                }
-            };
-            // Without it nobody would start workers: what is outstanding hears of that.
-            while let Err(payload) = catch_unwind(AssertUnwindSafe(keep)) {
-                std::mem::forget(payload);
-                shared.with(|state, _| state.abort());
+    crate::sys::run_aside("procession-pool", move || {
+        let keep = || {
+            while let Order::Start { seat, generation } = shared.keep(order) {
+                start(&shared, seat, generation);
             }
-        })
-        .map(drop)
+        };
+        // Without it nobody would start workers: what is outstanding hears of that.
+        while let Err(payload) = catch_unwind(AssertUnwindSafe(keep)) {
+            std::mem::forget(payload);
+            shared.with(|state, _| state.abort());
+        }
+    })
+    .map(drop)
 }
 
 fn order(state: &mut State, now: u64) -> Option<Order> {
@@ -76,13 +73,19 @@ fn start(shared: &Arc<Shared>, seat: usize, generation: u64) {
             shared.spec.initializer.iter().map(|_| Preface::Initializer).collect();
         preface.push_back(Preface::Ready);
         crate::wire::add_frame(&mut frames, crate::wire::Tag::Sync as u32 | crate::wire::WAKE, &[]);
-        // What there is no room for is not understood by a process of ours; its end is on its way.
-        let _ = link.put(&Frames::new(frames, 0));
+        let put = link.put(&Frames::new(frames, 0));
         if state.phase == Phase::Over {
             link.kill(Intent::Stop);
         }
         state.desk.alive += 1;
-        state.seats[seat].hand = Some(Hand::new(link, preface, now));
+        let mut hand = Hand::new(link, preface, now);
+        // With any other fault it is dead, and its end is on its way.
+        if let (Err(Fault::NoRoom), Some((name, _))) = (put, state.desk.initialized) {
+            let why = "no descriptor or memory for its input".to_owned();
+            let error = PoolError::initializer(name, &why);
+            hand.give_up(error, why, &mut state.desk, now);
+        }
+        state.seats[seat].hand = Some(hand);
     });
 }
 

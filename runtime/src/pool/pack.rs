@@ -34,6 +34,11 @@ impl Pack {
         Pack { call, limit, frames, count: 0, stride: 0, last: 0, unit, until: unit }
     }
 
+    /// How many tasks it has.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.frames.len() >= BYTES
     }

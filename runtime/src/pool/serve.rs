@@ -16,8 +16,7 @@ use crate::wire::{
 use crate::worker::{self, Tray};
 
 #[distributed_slice(ENTRIES)]
-pub(super) static WORKER: Entry =
-    Entry::new(|| "procession::pool::worker", || "", Work::Converse(serve));
+pub(super) static WORKER: Entry = Entry::own("procession::pool::worker", Work::Converse(serve));
 
 /// Works until nothing follows.
 fn serve(from: &mut LaneReceiver, _: Speak<'_>) {
@@ -161,13 +160,11 @@ fn text(
 
 /// What is known of a panic, as a row.
 fn report(payload: &(dyn Any + Send)) -> Vec<u8> {
-    worker::take_report().unwrap_or_else(|| {
-        let report = worker::describe_payload(payload);
-        let mut row = Encoder::new(usize::MAX);
-        // Plain data again.
-        let _ = row.section(&report);
-        row.into_vec()
-    })
+    let report = worker::take_report().unwrap_or_else(|| worker::describe_payload(payload));
+    let mut row = Encoder::new(usize::MAX);
+    // Plain data again.
+    let _ = row.section(&report);
+    row.into_vec()
 }
 
 /// Tasks that came as words.

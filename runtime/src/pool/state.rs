@@ -139,10 +139,12 @@ impl State {
             {
                 match hand.began(now) {
                     Some(began) if now >= due(began, limit) => {
+                        let overdue = hand.front();
                         // So that it begins nothing else before it is hit.
                         self.desk.first(hand.recall().unwrap_or_default());
                         let _ = hand.hear(&mut self.desk, now);
-                        if hand.began(now).is_some() {
+                        // It may have ended just now, and another one begun before that.
+                        if hand.front() == overdue && hand.began(now).is_some() {
                             hand.kill(Trouble::TimedOut, Intent::TimeOut(limit));
                         }
                     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::call::{self, Bell, Call, Delivery, Sink, Terms, Ticket};
-use super::callbacks::is_callback;
+use super::callbacks::{call_here, is_callback};
 use super::chunk::{Chunk, Frames};
 use super::engine::Engine;
 use super::shared::Shared;
@@ -192,14 +192,19 @@ impl<T> Task<T> {
         self.wait();
         match self.ticket().take() {
             Some(delivery) => self.read(delivery),
-            // Only in a fork: there is nobody here who could bring it.
-            None => Err(self.call.error(0, None, 0, TaskFailure::ShutDown, String::new())),
+            None => Err(self.cut_off()),
         }
+    }
+
+    /// Only in a fork: there is nobody here who could bring it.
+    fn cut_off(&self) -> TaskError {
+        self.call.error(0, None, 0, TaskFailure::ShutDown, String::new())
     }
 
     /// Cancels it: if it waits it is not run, and if it runs its worker is killed and replaced. Either
     /// way it fails as [`Cancelled`](TaskFailure::Cancelled) at once, and `true` is the answer;
-    /// `false` if it had ended before.
+    /// `false` if it had ended before. The error names no pid and no attempt: it is there before the worker
+    /// is gone.
     ///
     /// A worker that shares no memory (see [`untrusted`](crate::PoolBuilder::untrusted)) may still begin a
     /// task that it had been sent; then it is killed soon after.
@@ -245,7 +250,8 @@ impl<T> Task<T> {
 
     /// Has a function called with what becomes of it, on a thread of the pool's own; at once if it has
     /// ended. Callbacks of one pool are called one after the other; one that is slow or panics holds up
-    /// no task, and it may submit more.
+    /// no task, and it may submit more. With [`Pool::inline`](crate::Pool::inline) it is called in this
+    /// thread, before this returns.
     ///
     /// # Examples
     ///
@@ -269,10 +275,15 @@ impl<T> Task<T> {
     {
         let (call, decode) = (Arc::clone(&self.call), self.decode);
         let callback = Box::new(move |delivery| callback(read(&call, delivery, decode)));
+        if self.pool.is_some() && process::is_fork() {
+            let found = self.ticket().take();
+            let delivery = found.unwrap_or_else(|| Delivery::Failed(0, self.cut_off()));
+            return call_here(callback, delivery);
+        }
         if let Some((callback, delivery)) = self.ticket().call_back(callback) {
             match &self.pool {
                 Some(shared) => shared.callbacks.call(callback, delivery),
-                None => callback(delivery),
+                None => call_here(callback, delivery),
             }
         }
     }
@@ -303,6 +314,23 @@ fn read<T>(call: &Call, delivery: Delivery, decode: DecodeRow<T>) -> Result<T, T
 /// Joins without blocking a thread: see [`Task`].
 ///
 /// Any executor will do. Dropping it lets the task go on.
+///
+/// # Examples
+///
+/// ```
+/// # use procession::{Pool, process};
+/// # #[process]
+/// # fn square(n: u64) -> u64 {
+/// #     n * n
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// # pollster::block_on(async {
+/// let pool = Pool::new(1)?;
+/// assert_eq!(pool.submit::<square>(7)?.await?, 49);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct TaskFuture<T>(Option<Task<T>>);
@@ -326,6 +354,7 @@ impl<T> Future for TaskFuture<T> {
         let task = self.0.take().expect("a future that was ready is not polled again");
         match task.ticket().poll(context.waker()) {
             Some(delivery) => Poll::Ready(task.read(delivery)),
+            None if process::is_fork() => Poll::Ready(Err(task.cut_off())),
             None => {
                 self.0 = Some(task);
                 Poll::Pending

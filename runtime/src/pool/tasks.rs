@@ -118,6 +118,10 @@ impl<'p, P: Process> Tasks<'p, P> {
     /// How many tasks travel to a worker at once. Unless told that follows from how long tasks take:
     /// those that take no time travel in thousands, long ones one by one, and fewer towards the end
     /// (guided self-scheduling: Polychronopoulos and Kuck, 1987).
+    ///
+    /// It is a wish: what was told by [`in_flight`](Tasks::in_flight) bounds it, inputs of more than 64 KiB
+    /// together are cut, and to a worker that is [`untrusted`](crate::PoolBuilder::untrusted) no more than 8
+    /// go at once. A slow input fills a chunk of a given size before any of it goes.
     pub fn chunk_size(mut self, tasks: usize) -> Self {
         self.terms.chunk_size = Some(count(tasks));
         self
@@ -125,13 +129,17 @@ impl<'p, P: Process> Tasks<'p, P> {
 
     /// How many tasks may have been pulled from the input and not be finished, or, of a stream, not
     /// be taken out of it; two chunks a worker unless told.
+    ///
+    /// It counts tasks, not bytes: who streams large items may want few. Results of a map that are there
+    /// do not count, and are all kept. Fewer than one a worker leaves some with nothing to do.
     pub fn in_flight(mut self, tasks: usize) -> Self {
         self.terms.in_flight = Some(count(tasks));
         self
     }
 
     /// Has [`map`](Tasks::map) return with the first error that comes; tasks that no worker has begun
-    /// are not run then.
+    /// are not run then. The input may be slow or have no end: an error that comes while it makes one item
+    /// is seen after that.
     ///
     /// # Examples
     ///
@@ -218,7 +226,8 @@ impl<'p, P: Process> Tasks<'p, P> {
         items: impl IntoIterator<Item = P::Input>,
     ) -> Vec<Result<P::Output, TaskError>> {
         let items = items.into_iter();
-        let mut run = Run::<P, _>::new(&self.pool.engine, self.terms, items, Order::Map, self.hook);
+        let mut run =
+            Run::<P, _>::new(&self.pool.engine, self.terms, items, Order::TryMap, self.hook);
         std::iter::from_fn(|| run.next()).collect()
     }
 

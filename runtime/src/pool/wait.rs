@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use super::Task;
 use super::call::Bell;
 use crate::error::TaskError;
+use crate::process;
 
 /// Waits until one of the tasks has ended, and says which: the first in the row that has. `None` if
-/// there are no tasks.
+/// there are no tasks, or none of them ever will: in a fork of the process that submitted them.
 ///
 /// # Examples
 ///
@@ -150,13 +151,21 @@ pub fn as_completed<T>(
     let bell = Arc::new(Bell::default());
     let mut tasks: Vec<_> = tasks.into_iter().map(Some).collect();
     tasks.iter().flatten().enumerate().for_each(|(place, task)| task.listen(&bell, place));
-    let ended = (0..tasks.len()).map_while(move |_| bell.wait(None));
-    ended.filter_map(move |place| Some((place, tasks.get_mut(place)?.take()?.join())))
+    std::iter::from_fn(move || {
+        // In a fork nobody rings, and what is not there never comes: that is told of each.
+        let fork = process::is_fork();
+        let place = tasks.iter().position(Option::is_some)?;
+        let place = if fork { place } else { bell.wait(None)? };
+        Some((place, tasks.get_mut(place)?.take()?.join()))
+    })
 }
 
 fn any<T>(tasks: &[Task<T>], deadline: Option<Instant>) -> Option<usize> {
     if tasks.is_empty() {
         return None;
+    }
+    if process::is_fork() {
+        return tasks.iter().position(Task::is_finished);
     }
     let bell = Arc::new(Bell::default());
     tasks.iter().enumerate().for_each(|(place, task)| task.listen(&bell, place));

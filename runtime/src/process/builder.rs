@@ -212,7 +212,8 @@ impl<P, K> Builder<P, K> {
     /// but neither its code nor what it shares. It applies before the function runs. An
     /// allocation beyond it fails; in Rust that aborts the process, whose end is then
     /// [`OutOfMemory`](crate::ExitReason::OutOfMemory) unless its standard error is
-    /// [inherited](Output::Inherit), in which case nobody but the user sees why it aborted.
+    /// [inherited](Output::Inherit) or goes [nowhere](Output::Null), in which case nobody here sees why
+    /// it aborted. Processes that it starts have the same limit, each for itself.
     pub fn memory_limit(mut self, bytes: u64) -> Self {
         self.settings.memory_limit = Some(bytes);
         self

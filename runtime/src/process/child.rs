@@ -357,6 +357,22 @@ impl<T> Drop for Child<T> {
 ///
 /// Any executor will do: whoever polls is woken by the thread that looks after the process. Dropping
 /// it kills the process, as dropping the handle does.
+///
+/// # Examples
+///
+/// ```
+/// # use procession::process;
+/// # #[process]
+/// # fn square(n: u64) -> u64 {
+/// #     n * n
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// # pollster::block_on(async {
+/// assert_eq!(square::spawn(7)?.await?, 49);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct JoinFuture<T>(Option<Child<T>>);

@@ -15,6 +15,15 @@ use crate::wire::ParentIs;
 use crate::worker::{StopFlag, stop_flag, worker};
 
 /// A process of the tree: this one, its parent, or a child.
+///
+/// # Examples
+///
+/// ```
+/// let this = procession::current();
+/// assert_eq!(this.pid(), std::process::id());
+/// assert_eq!((this.is_worker(), this.id().depth()), (false, 0));
+/// println!("{} is at {}", this.name(), this.id());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessInfo {
     name: String,
@@ -137,8 +146,8 @@ pub fn available_parallelism() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Ends this process with a code, after what it printed was flushed. In a worker the parent sees
-/// [`Exited`](crate::ExitReason::Exited), for 0 as well: there is no value.
+/// Ends this process with a code, after what it printed was flushed and what it sent has gone. In a
+/// worker the parent sees [`Exited`](crate::ExitReason::Exited), for 0 as well: there is no value.
 ///
 /// Destructors do not run, as with [`std::process::exit`].
 ///
@@ -158,10 +167,30 @@ pub fn available_parallelism() -> usize {
 /// # }
 /// ```
 pub fn exit(code: i32) -> ! {
+    crate::worker::settle();
     std::process::exit(code)
 }
 
 /// Whether this process was asked to stop, by [`Child::stop`](crate::Child::stop) of its parent.
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use procession::process;
+/// #[process]
+/// fn until_asked() -> bool {
+///     procession::stopping().wait();
+///     procession::stopping().is_set()
+/// }
+///
+/// # fn main() -> Result<(), procession::Error> {
+/// let child = until_asked::spawn()?;
+/// child.stop(Duration::from_secs(10))?;
+/// assert!(child.join()?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Stopping(&'static StopFlag);
 
@@ -196,6 +225,8 @@ pub fn stopping() -> Stopping {
 impl Stopping {
     /// Whether it was asked to stop; never waits.
     pub fn is_set(self) -> bool {
+        // Where there was no thread to hear it with, who looks hears it.
+        crate::worker::hear();
         self.0.is_raised()
     }
 

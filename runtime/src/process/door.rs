@@ -12,7 +12,7 @@ use crate::route::{Life, Listeners};
 use crate::wire::{Carrier, Encoder, Fault, LaneReceiver, LaneSender, Tag};
 
 #[distributed_slice(ENTRIES)]
-static ECHO: Entry = Entry::new(|| "procession::door", || "", Work::Converse(converse));
+static ECHO: Entry = Entry::own("procession::door", Work::Converse(converse));
 
 /// A message of 40 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

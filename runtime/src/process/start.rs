@@ -19,7 +19,7 @@ use crate::route::{
 use crate::sys::{self, Build};
 use crate::wire::{
     Belt, BeltRegion, Bootstrap, Carrier, Encoder, Fault, Gong, Heirloom, LanePair, LaneReceiver,
-    LaneSender, Serves, Tag, digest_of,
+    LaneSender, Serves, Special, Tag, digest_of,
 };
 use crate::worker::standing;
 
@@ -173,11 +173,9 @@ impl Settings {
             name: name.clone(),
             id: id.to_string(),
             parent: context::as_parent(),
-            memory_limit: self.memory_limit,
             max_message: self.max_message as u64,
             tree: context::tree(),
-            serves,
-            belt,
+            special: Special { memory_limit: self.memory_limit, serves, belt },
         };
         let plan = Plan {
             title: context::title(&name),
@@ -229,6 +227,9 @@ impl Settings {
         if let Err(error) = &said {
             // It never hears what to do, and was never known.
             life.unmourned();
+            if let Lanes::Serve(slot) = &lanes {
+                slot.unserved(life.edge());
+            }
             let _ = life.kill(Intent::GiveUp(error.to_string()));
         }
         let (mut opened, mut belt, mut outbox) = (None, None, None);
@@ -272,9 +273,17 @@ impl Settings {
             timeout,
             limited: self.memory_limit.is_some(),
         });
+        if said.is_err() {
+            // Whoever tries again finds nothing of this one.
+            life.wait(Some(Instant::now() + GONE));
+        }
         said.map(|()| Begun { life, seat, tails: (out, err), lanes: opened, belt, outbox })
     }
 }
+
+/// How long a child that was killed at its start is waited for: it is gone in a moment, unless the system
+/// holds on to it.
+const GONE: Duration = Duration::from_secs(2);
 
 /// What a child needs to serve a slot.
 fn serves(slot: &Slot, carrier: Carrier) -> Result<Serves, Fault> {
@@ -297,7 +306,8 @@ fn usual_carrier() -> Carrier {
 /// What to execute, and what its hello is held against.
 fn expected(process: &str, in_init: bool) -> Result<Expected, SpawnError> {
     static OWN: OnceLock<Result<Build, PathBuf>> = OnceLock::new();
-    let table = registry::digest();
+    static TABLE: OnceLock<u64> = OnceLock::new();
+    let table = *TABLE.get_or_init(registry::digest);
     if let Some((program, build)) = context::worker_program() {
         return match build {
             Ok(build) => Ok(Expected { program, in_init, build, table }),

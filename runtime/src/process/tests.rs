@@ -17,7 +17,7 @@ use crate::wire::{Encoder, LaneReceiver, Packet, Word};
 use crate::worker;
 
 #[distributed_slice(ENTRIES)]
-static NODE: Entry = Entry::new(|| "procession::node", || "", Work::Converse(node));
+static NODE: Entry = Entry::own("procession::node", Work::Converse(node));
 
 /// What a node is told to do with the packet that says so.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ fn node(_from: &mut LaneReceiver, _to: Speak<'_>) {
             let orders = ORDERS.get().expect("it is set").lock().expect("no panic");
             orders.send(packet).expect("the function listens");
         },
-        unroutable: |packet| answer(packet.rights, &Answer::Unroutable),
+        unroutable: |packet, _| answer(packet.rights, &Answer::Unroutable),
         lost: |right, _, reason| answer(vec![right], &Answer::Lost(reason.to_string())),
     });
     let mut below: Vec<Begun> = Vec::new();
@@ -118,6 +118,7 @@ fn own_id() -> ProcessId {
 
 fn send(to: ProcessId, rights: Vec<Right>, order: &Order) -> Result<(), Packet> {
     route::send(Packet { to, from: own_id(), rights, answers: None, parcel: bytes_of(order) })
+        .map_err(|(packet, _)| packet)
 }
 
 fn answer(rights: Vec<Right>, answer: &Answer) {
@@ -193,7 +194,7 @@ fn new_right() -> Right {
                 let answer = postcard::from_bytes(&packet.parcel).expect("it is an answer");
                 note(packet.answers.expect("it answers"), answer);
             },
-            unroutable: |packet| {
+            unroutable: |packet, _| {
                 packet.rights.iter().for_each(|right| note(right.number, Answer::Unroutable));
             },
             lost: |right, _, reason| note(right.number, Answer::Lost(reason.to_string())),

@@ -3,8 +3,6 @@
 //! An entry is known by its index, which holds in an equal build only; [`digest`] is what two
 //! sides compare besides the build. Names are for people: two tests may each have a `helper`.
 
-use std::sync::OnceLock;
-
 use linkme::distributed_slice;
 
 use crate::wire::{Decoder, Encoder, Fault, LaneReceiver, Tag, Workbench};
@@ -20,10 +18,27 @@ pub static SETUPS: [fn()];
 /// One annotated function, as the worker finds it.
 #[derive(Debug)]
 pub struct Entry {
-    name: fn() -> &'static str,
+    name: Text,
     /// What goes in and what comes out.
-    types: fn() -> &'static str,
+    types: Text,
     work: Work,
+}
+
+/// What there is to say of an entry. The name of a type has to be asked for.
+#[derive(Clone, Copy, Debug)]
+enum Text {
+    Known(&'static str),
+    Asked(fn() -> &'static str),
+}
+
+impl Text {
+    #[inline]
+    fn get(self) -> &'static str {
+        match self {
+            Text::Known(text) => text,
+            Text::Asked(ask) => ask(),
+        }
+    }
 }
 
 /// What an entry does once its process has begun.
@@ -62,7 +77,12 @@ impl Entry {
         types: fn() -> &'static str,
         work: Work,
     ) -> Self {
-        Entry { name, types, work }
+        Entry { name: Text::Asked(name), types: Text::Asked(types), work }
+    }
+
+    /// One of the runtime's own.
+    pub(crate) const fn own(name: &'static str, work: Work) -> Self {
+        Entry { name: Text::Known(name), types: Text::Known(""), work }
     }
 
     /// The last part of the function's path: what people call it.
@@ -72,7 +92,7 @@ impl Entry {
 
     /// The function's full path.
     pub(crate) fn path(&self) -> &'static str {
-        (self.name)()
+        self.name.get()
     }
 
     pub(crate) fn work(&self) -> Work {
@@ -89,6 +109,7 @@ impl Entry {
     }
 
     /// The entry at `index` of this program's table.
+    #[inline]
     pub(crate) fn at(index: u32) -> Option<&'static Entry> {
         ENTRIES.get(index as usize)
     }
@@ -110,19 +131,17 @@ fn last_name(path: &str) -> &str {
 
 /// A number that two programs share only if their tables name the same functions of the
 /// same types in the same order.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn digest() -> u64 {
-    static DIGEST: OnceLock<u64> = OnceLock::new();
-    *DIGEST.get_or_init(|| {
-        // FNV-1a: no keys, the same in every process, and a few nanoseconds a name.
-        let mut digest = 0xcbf2_9ce4_8422_2325_u64;
-        for entry in ENTRIES.iter() {
-            let types = (entry.types)().as_bytes();
-            for &byte in entry.path().as_bytes().iter().chain(&[0]).chain(types).chain(&[0]) {
-                digest = (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-            }
+    // FNV-1a: no keys, the same in every process, and a few nanoseconds a name.
+    let mut digest = 0xcbf2_9ce4_8422_2325_u64;
+    for entry in ENTRIES.iter() {
+        let types = entry.types.get().as_bytes();
+        for &byte in entry.path().as_bytes().iter().chain(&[0]).chain(types).chain(&[0]) {
+            digest = (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        digest
-    })
+    }
+    digest
 }
 
 #[cfg(test)]

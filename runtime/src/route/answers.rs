@@ -158,13 +158,9 @@ impl Answers {
         self.idle.store(false, Ordering::Release);
         if !inner.thread {
             let answers = Arc::clone(self);
-            std::thread::Builder::new()
-                .name("procession-answers".to_owned())
-                .stack_size(256 * 1024)
-                .spawn(move || {
-                    crate::sys::block_signals();
-                    answers.serve();
-                })?;
+            crate::sys::run_aside("procession-answers", move || {
+                answers.serve();
+            })?;
             inner.thread = true;
         }
         self.changed.notify_all();

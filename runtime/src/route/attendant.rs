@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 use std::process::{ChildStderr, ChildStdout};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::answers::Answers;
@@ -149,6 +149,7 @@ impl Sitting {
         if let Some(Err(why)) = &begun {
             said = Said::StartFailed(why.clone());
         }
+        let (report, over) = report.unzip();
         life.finish(|watch, terminated, intent| {
             let (ended, peak) = watch.reap();
             let (begun, limited) = (matches!(begun, Some(Ok(()))), self.limited);
@@ -156,6 +157,7 @@ impl Sitting {
                 ended,
                 said,
                 report,
+                over: over.unwrap_or_default(),
                 terminated,
                 intent,
                 begun,
@@ -167,9 +169,7 @@ impl Sitting {
             };
             End { reason: conclude(evidence), value }
         });
-        // What the parent's own streams did not take yet must not hold up the news.
-        streams.out.flush();
-        streams.err.flush();
+        streams.flush();
     }
 
     /// Sleeps until the child says or prints something, and until it ends; or, if that is wanted, until
@@ -374,6 +374,23 @@ impl Streams {
             }
         }
     }
+
+    /// Prints what is left. Where the parent's own streams do not take it yet, a thread waits for that:
+    /// it must not hold up the news, which may be waited for by who is here.
+    fn flush(self) {
+        let held = self.out.is_held() || self.err.is_held();
+        let here = Arc::new(Mutex::new(self));
+        let print = |streams: &Mutex<Streams>| {
+            let mut streams = streams.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            streams.out.flush();
+            streams.err.flush();
+        };
+        let there = Arc::clone(&here);
+        let begun = held.then(|| sys::run_aside("procession-output", move || print(&there)));
+        if begun.is_none_or(|begun| begun.is_err()) {
+            print(&here);
+        }
+    }
 }
 
 impl Awaited {
@@ -382,7 +399,7 @@ impl Awaited {
         self,
         reports: &Reports,
         closer: &Closer,
-    ) -> (Said, Option<OwnedBody>, Option<PanicReport>) {
+    ) -> (Said, Option<OwnedBody>, Option<(PanicReport, bool)>) {
         closer.close();
         let ((said, value), report) = match self {
             Awaited::Lane(outbox) => {
@@ -401,9 +418,12 @@ impl Awaited {
             }
             Awaited::Nothing => ((Said::Nothing, None), None),
         };
-        let report = report
-            .or_else(|| reports.last())
-            .and_then(|report| Decoder::new(&mut report.as_slice()).section::<PanicReport>().ok());
+        let report = report.or_else(|| reports.last()).and_then(|report| {
+            let mut row = Decoder::of_bytes(&report);
+            let report = row.section::<PanicReport>().ok()?;
+            // Whether that is over is not said of a panic without a hook.
+            Some((report, row.section::<u8>().is_ok_and(|over| over != 0)))
+        });
         (said, value, report)
     }
 }

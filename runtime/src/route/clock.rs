@@ -40,14 +40,7 @@ impl Drop for Timer {
 pub(crate) fn at(when: Instant, act: impl FnOnce() + Send + 'static) -> Option<Timer> {
     let mut clock = clock();
     if !clock.runs {
-        std::thread::Builder::new()
-            .name("procession-clock".to_owned())
-            .stack_size(256 * 1024)
-            .spawn(|| {
-                crate::sys::block_signals();
-                run();
-            })
-            .ok()?;
+        crate::sys::run_aside("procession-clock", run).ok()?;
         clock.runs = true;
     }
     clock.numbers += 1;

@@ -28,7 +28,7 @@ pub(crate) use clock::{Timer, at};
 pub(crate) use edge::{Listeners, Mourner};
 pub(crate) use letters::{Letter, next as next_letter};
 pub(crate) use life::{Life, living};
-pub(crate) use links::send as send_far;
+pub(crate) use links::{send as send_far, send_later};
 pub(crate) use outbox::Outbox;
 pub(crate) use output::{Style, Tail};
 pub(crate) use post::{

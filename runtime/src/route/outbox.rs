@@ -66,15 +66,11 @@ impl Outbox {
         }
         let outbox = Arc::clone(self);
         let (give, given) = std::sync::mpsc::sync_channel::<Box<Lanes>>(1);
-        std::thread::Builder::new()
-            .name("procession-lane".to_owned())
-            .stack_size(256 * 1024)
-            .spawn(move || {
-                sys::block_signals();
-                let outcome = given.recv().map_or(NOTHING, |lanes| lanes.pump());
-                *outbox.state() = State::Read(outcome);
-                outbox.changed.notify_all();
-            })?;
+        sys::run_aside("procession-lane", move || {
+            let outcome = given.recv().map_or(NOTHING, |lanes| lanes.pump());
+            *outbox.state() = State::Read(outcome);
+            outbox.changed.notify_all();
+        })?;
         if let State::Unread(lanes) = std::mem::replace(&mut *state, State::Pumped) {
             let _ = give.send(lanes);
         }

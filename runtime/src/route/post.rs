@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::asks::{self, Told, Unanswered};
 use super::life::Life;
-use super::router::{self, Way};
+use super::router::{self, NoWay, Way};
 use super::slot::{self, Arrival, Fed, Slot};
-use crate::error::{Loss, Undelivered};
+use crate::error::{EncodeError, Loss, Undelivered};
 use crate::id::{ProcessId, Right, Target};
 use crate::outcome::ExitReason;
 use crate::route::letters;
 use crate::wire::{Decoder, Encoder, OwnedBody, Packet, Tag};
-use crate::worker::worker;
+use crate::worker::{longest, worker};
 
 /// What is in a packet.
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,14 +70,11 @@ pub(crate) fn ready() {
 
 /// Has what comes be taken once somebody [begins to](ready): a function that starts nobody and sends
 /// nothing is sent nothing.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn prepare() {
-    static ONCE: OnceLock<()> = OnceLock::new();
-    ONCE.get_or_init(|| {
-        // So that copies made from now on are noticed.
-        crate::sys::is_copy();
-        router::set_post(router::Post { received, unroutable, lost });
-        router::ready();
-    });
+    // So that copies made from now on are noticed.
+    crate::sys::is_copy();
+    router::set_post(router::Post { received, unroutable, lost });
 }
 
 fn row_of<T: Serialize>(value: &T) -> Vec<u8> {
@@ -128,7 +125,24 @@ pub(crate) fn answer(right: Right, answer: Result<Vec<u8>, Unanswered>) {
         Err(why) => Parcel::NoAnswer(why),
     };
     // An asker that is gone needs no answer.
-    let _ = send(right.asker, Vec::new(), Some(right.number), &parcel);
+    if let Err((packet, NoWay::TooLarge)) = on_its_way(right.asker, Some(right.number), &parcel) {
+        no_answer_so_large(packet);
+    }
+}
+
+/// Tells the asker that its answer is too large to get through this process.
+fn no_answer_so_large(answer: Packet) {
+    let why = Unanswered::Undeliverable(too_large());
+    let _ = on_its_way(answer.to, answer.answers, &Parcel::NoAnswer(why));
+}
+
+fn on_its_way(to: ProcessId, answers: Option<u64>, parcel: &Parcel) -> Result<(), (Packet, NoWay)> {
+    router::send(packet(to, Vec::new(), answers, parcel))
+}
+
+/// Why what is too large to get through this process does not arrive.
+fn too_large() -> String {
+    EncodeError::TooLarge { limit: longest() }.to_string()
 }
 
 /// Tells a watcher that a process has ended.
@@ -153,7 +167,7 @@ pub(crate) fn message(
 ) -> Result<(), Undelivered> {
     let parcel = Parcel::Message { target, given: given.to_owned(), row };
     let packet = packet(to.clone(), rights, None, &parcel);
-    way.send(packet).map_err(|_| Undelivered::Unknown)
+    way.send(packet).map_err(|(_, why)| undelivered(why))
 }
 
 /// Asks the owner of a slot for room.
@@ -166,7 +180,7 @@ pub(crate) fn ask_room(
 ) -> Result<(), Undelivered> {
     let parcel = Parcel::Room { target, given: given.to_owned() };
     let packet = packet(to.clone(), vec![right], None, &parcel);
-    way.send(packet).map_err(|_| Undelivered::Unknown)
+    way.send(packet).map_err(|(_, why)| undelivered(why))
 }
 
 /// Asks to be told when the process that serves a slot ends.
@@ -180,7 +194,9 @@ pub(crate) fn watch(
         slot::find(target, given)?.watch(right);
         return Ok(());
     }
-    send(to.clone(), vec![right], None, &Parcel::Watch { target, given: given.to_owned() })
+    let parcel = Parcel::Watch { target, given: given.to_owned() };
+    let sent = router::send(packet(to.clone(), vec![right], None, &parcel));
+    sent.map_err(|(_, why)| undelivered(why))
 }
 
 /// Does not ask that any more.
@@ -193,16 +209,15 @@ pub(crate) fn forget(to: &ProcessId, target: Target, given: &str, number: u64) {
     }
     // If there is no way, the owner is gone, and nobody else watches.
     let parcel = Parcel::Forget { target, given: given.to_owned(), number };
-    let _ = send(to.clone(), Vec::new(), None, &parcel);
+    let _ = on_its_way(to.clone(), None, &parcel);
 }
 
-fn send(
-    to: ProcessId,
-    rights: Vec<Right>,
-    answers: Option<u64>,
-    parcel: &Parcel,
-) -> Result<(), Undelivered> {
-    router::send(packet(to, rights, answers, parcel)).map_err(|_| Undelivered::Unknown)
+fn undelivered(why: NoWay) -> Undelivered {
+    match why {
+        NoWay::Gone => Undelivered::Unknown,
+        // As an actor says it to whom the same message is too large.
+        NoWay::TooLarge => Undelivered::Decode(too_large()),
+    }
 }
 
 fn packet(to: ProcessId, rights: Vec<Right>, answers: Option<u64>, parcel: &Parcel) -> Packet {
@@ -268,20 +283,24 @@ fn refuse(rights: Vec<Right>, why: &Undelivered) {
     }
 }
 
-/// A packet that cannot go on from here: whoever it was for is gone.
-fn unroutable(packet: Packet) {
-    let Packet { rights, parcel, to, .. } = packet;
-    if let Some(Parcel::Message { target, given, row }) = crate::wire::read_plain(&parcel) {
-        letters::post(letters::Letter {
-            actor: format!("(slot {} of {to})", target.number),
+/// A packet that cannot go on from here: whoever it was for is gone, or it is too large.
+fn unroutable(mut packet: Packet, why: NoWay) {
+    let rights = std::mem::take(&mut packet.rights);
+    let undelivered = undelivered(why);
+    match crate::wire::read_plain(&packet.parcel) {
+        Some(Parcel::Message { target, given, row }) => letters::post(letters::Letter {
+            actor: format!("(slot {} of {})", target.number, packet.to),
             message_type: given,
             incarnation: 0,
             attempt: 0,
-            loss: Loss::NotDelivered(Undelivered::Unknown),
+            loss: Loss::NotDelivered(undelivered.clone()),
             row,
-        });
+        }),
+        // The right is used up: without a word its asker would wait until it is too late.
+        Some(Parcel::Answer(_)) if why == NoWay::TooLarge => no_answer_so_large(packet),
+        _ => {}
     }
-    refuse(rights, &Undelivered::Unknown);
+    refuse(rights, &undelivered);
 }
 
 /// A right that was somewhere below a child that has ended.

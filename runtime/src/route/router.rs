@@ -1,18 +1,20 @@
 //! The way from one process of the tree to any other: by path, up to the parent or down to a child.
 //!
-//! Who passes on never waits for a process below: words down are queued. Words up wait until the
-//! parent takes them, which it always does, because it in turn waits at most for its own parent.
+//! Who passes on waits a moment at the most: words down are queued, and so are words up while the parent
+//! takes none. Both queues are bounded by those who send, who have credits. The one upwards has a bound of
+//! its own as well, for those who do not keep to theirs: beyond it who passes on waits for the parent.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::edge::Listener;
 use super::life::{Life, child};
 use crate::id::{ProcessId, Right};
 use crate::outcome::{ExitReason, Intent};
-use crate::wire::{Packet, Word};
+use crate::sys::SetOnce;
+use crate::wire::{Fault, Packet, Word};
 use crate::worker::{self, Inlet, UpTurn, worker};
 
 /// Who is told what arrives in this process, on whatever thread that is. None of them waits.
@@ -21,12 +23,21 @@ pub(crate) struct Post {
     /// A packet for this process.
     pub(crate) received: fn(Packet),
     /// A packet that came here and cannot go on, or was to go to a child that ended before.
-    pub(crate) unroutable: fn(Packet),
+    pub(crate) unroutable: fn(Packet, NoWay),
     /// A right that was somewhere below a child that has ended.
     pub(crate) lost: fn(Right, &Arc<Life>, &ExitReason),
 }
 
-static POST: OnceLock<Post> = OnceLock::new();
+/// Why a packet does not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoWay {
+    /// Whoever it is for is gone, or never was.
+    Gone,
+    /// This process passes on nothing so large.
+    TooLarge,
+}
+
+static POST: SetOnce<Post> = SetOnce::new();
 
 /// What happened, in order, until someone is told.
 static EVENTS: Inlet<Event> = Inlet::new();
@@ -34,18 +45,18 @@ static EVENTS: Inlet<Event> = Inlet::new();
 #[derive(Debug)]
 enum Event {
     Received(Packet),
-    Unroutable(Packet),
+    Unroutable(Packet, NoWay),
     Lost(Right, Arc<Life>, ExitReason),
 }
 
 /// Names those who are told, once. What came before waits for them.
 pub(crate) fn set_post(post: Post) {
-    if POST.set(post).is_ok() {
+    if POST.set(post) {
         EVENTS.open(|event| {
             let Some(post) = POST.get() else { return };
             match event {
                 Event::Received(packet) => (post.received)(packet),
-                Event::Unroutable(packet) => (post.unroutable)(packet),
+                Event::Unroutable(packet, why) => (post.unroutable)(packet, why),
                 Event::Lost(right, life, reason) => (post.lost)(right, &life, &reason),
             }
         });
@@ -57,22 +68,28 @@ pub(crate) fn set_post(post: Post) {
 pub(crate) fn ready() {
     // Not a `Once`: what waited is passed on in here, and may come by again.
     static BEGUN: AtomicBool = AtomicBool::new(false);
-    if !BEGUN.swap(true, Ordering::Relaxed) {
+    if !BEGUN.load(Ordering::Relaxed) && !BEGUN.swap(true, Ordering::Relaxed) {
         worker::hear_packets(from_above);
     }
 }
 
-/// Sends a packet on its way; it comes back if there is none. It may wait for the parent to take
-/// it, never for a process below.
-pub(crate) fn send(packet: Packet) -> Result<(), Packet> {
+/// Sends a packet on its way, which takes a moment at the most unless all too much is on its way already;
+/// it comes back if there is no way.
+pub(crate) fn send(packet: Packet) -> Result<(), (Packet, NoWay)> {
     ready();
     worker::hear();
     match towards(&packet.to) {
         Towards::Up => {
             let word = Word::Packet(packet);
-            worker::up(&word).map_err(|_| packet_of(word))
+            worker::up_in_time(&word).map_err(|fault| (packet_of(word), NoWay::of(fault)))
         }
-        way => down(way, packet),
+        way => down(way, packet).map_err(|packet| (packet, NoWay::Gone)),
+    }
+}
+
+impl NoWay {
+    fn of(fault: Fault) -> Self {
+        if fault == Fault::NoRoom { NoWay::TooLarge } else { NoWay::Gone }
     }
 }
 
@@ -97,10 +114,10 @@ pub(crate) fn wait_for_way(to: &ProcessId, deadline: Instant) -> bool {
 
 impl Way {
     /// Sends a packet; it comes back if it cannot be sent.
-    pub(crate) fn send(self, packet: Packet) -> Result<(), Packet> {
+    pub(crate) fn send(self, packet: Packet) -> Result<(), (Packet, NoWay)> {
         let Some(turn) = self.0 else { return send(packet) };
         let word = Word::Packet(packet);
-        turn.send(&word).map_err(|_| packet_of(word))
+        turn.send(&word).map_err(|fault| (packet_of(word), NoWay::of(fault)))
     }
 }
 
@@ -118,8 +135,8 @@ pub(super) fn from_below(life: &Life, word: Word, listener: Option<&Listener>) {
         }
     };
     let Some(packet) = credible(life, packet) else { return };
-    if let Err(packet) = send(packet) {
-        EVENTS.put(Event::Unroutable(packet));
+    if let Err((packet, why)) = send(packet) {
+        EVENTS.put(Event::Unroutable(packet, why));
     }
 }
 
@@ -142,14 +159,14 @@ fn credible(life: &Life, mut packet: Packet) -> Option<Packet> {
 /// Takes a packet that the parent has sent. It never goes back there.
 fn from_above(packet: Packet) {
     if let Err(packet) = down(towards(&packet.to), packet) {
-        EVENTS.put(Event::Unroutable(packet));
+        EVENTS.put(Event::Unroutable(packet, NoWay::Gone));
     }
 }
 
 /// Takes back what was to go to a child that has ended.
 pub(super) fn did_not_go(word: Word) {
     if let Word::Packet(packet) = word {
-        EVENTS.put(Event::Unroutable(packet));
+        EVENTS.put(Event::Unroutable(packet, NoWay::Gone));
     }
 }
 

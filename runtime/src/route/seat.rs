@@ -53,18 +53,13 @@ impl Reserved {
         let place = Place { state: Mutex::new(State::Expecting), changed: Condvar::new() };
         let seat = Seat(Arc::new(place));
         let own = seat.clone();
-        std::thread::Builder::new()
-            .name("procession-attendant".to_owned())
-            .stack_size(256 * 1024)
-            .spawn(move || {
-                sys::block_signals();
-                if own.expect() {
-                    launch::lay_ready(carrier);
-                    own.defer();
-                    own.attend();
-                }
-            })
-            .map(|thread| Reserved { seat, thread: Some(thread) })
+        sys::run_aside("procession-attendant", move || {
+            if own.expect() {
+                launch::lay_ready(carrier);
+                own.stay(own.defer());
+            }
+        })
+        .map(|thread| Reserved { seat, thread: Some(thread) })
     }
 
     /// The child is there.
@@ -100,8 +95,9 @@ impl Seat {
         !matches!(*state, State::Void)
     }
 
-    /// Leaves the seat for a moment to whoever wants to wait for a child whose outcome nobody reads.
-    fn defer(&self) {
+    /// Leaves the seat for a moment to whoever wants to wait for a child whose outcome nobody reads, and
+    /// waits for it to be given back. Nobody takes it between that and what follows.
+    fn defer(&self) -> MutexGuard<'_, State> {
         let until = Instant::now() + DEFERENCE;
         let mut state = self.state();
         loop {
@@ -114,7 +110,7 @@ impl Seat {
                 State::Lent => {
                     self.0.changed.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner())
                 }
-                _ => return,
+                _ => return state,
             };
         }
     }
@@ -127,7 +123,10 @@ impl Seat {
 
     /// Takes the seat and stays until the child has ended, unless it is taken.
     pub(crate) fn attend(&self) {
-        let mut state = self.state();
+        self.stay(self.state());
+    }
+
+    fn stay(&self, mut state: MutexGuard<'_, State>) {
         if !matches!(*state, State::Free(_)) {
             return;
         }

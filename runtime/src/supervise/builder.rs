@@ -19,6 +19,15 @@ use crate::sys;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Which children are started again when one ends.
+///
+/// # Examples
+///
+/// ```
+/// use procession::{Strategy, Supervisor};
+///
+/// let builder = Supervisor::builder().strategy(Strategy::OneForOne); // as it is unless told
+/// # drop(builder);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Strategy {
@@ -150,11 +159,9 @@ impl SupervisorBuilder {
         let (post, board) = (Arc::new(Post::default()), Arc::new(Board::default()));
         let keeper = Keeper::new(plan.clone(), Arc::clone(&post), Arc::clone(&board));
         let (answer, begun) = mpsc::sync_channel(1);
-        let thread =
-            std::thread::Builder::new().name("procession-supervisor".to_owned()).spawn(move || {
-                sys::block_signals();
-                keeper.run(children, &answer);
-            });
+        let thread = sys::run_aside_on(STACK, "procession-supervisor", move || {
+            keeper.run(children, &answer);
+        });
         let name = || plan.name.clone();
         let thread = thread.map_err(|source| {
             let action = "starting its thread";
@@ -167,6 +174,9 @@ impl SupervisorBuilder {
         }
     }
 }
+
+/// Arguments of the children are encoded there, by what users have written.
+const STACK: usize = 2 << 20;
 
 impl fmt::Debug for SupervisorBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

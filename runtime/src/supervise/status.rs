@@ -6,6 +6,31 @@ use std::time::Instant;
 use crate::outcome::ExitReason;
 
 /// How a supervisor ended.
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use procession::{Mailbox, Supervisor, SupervisorEnd, process};
+/// # #[process]
+/// # fn broken(_mailbox: Mailbox<()>) {
+/// #     std::process::abort();
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let tree = Supervisor::builder()
+///     .intensity(2, Duration::from_secs(60))
+///     .backoff(Duration::from_millis(1)..Duration::from_millis(2))
+///     .child(broken::spec())
+///     .start()?;
+/// match tree.wait() {
+///     SupervisorEnd::GivenUp { child, restarts, .. } => {
+///         assert_eq!((child.as_str(), restarts), ("broken", 2));
+///     }
+///     end => panic!("{end}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SupervisorEnd {
@@ -41,6 +66,23 @@ impl fmt::Display for SupervisorEnd {
 }
 
 /// What a supervisor looks like at one moment.
+///
+/// # Examples
+///
+/// ```
+/// # use procession::{Mailbox, Supervisor, process};
+/// # #[process]
+/// # fn words(mailbox: Mailbox<String>) {
+/// #     mailbox.for_each(drop);
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let tree = Supervisor::builder().name("texts").child(words::spec()).start()?;
+/// let status = tree.status();
+/// assert_eq!((status.name.as_str(), &status.end), ("texts", &None));
+/// assert!(status.child("words").is_some() && status.child("numbers").is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
@@ -61,6 +103,24 @@ impl Status {
 }
 
 /// What one child of a supervisor looks like at one moment.
+///
+/// # Examples
+///
+/// ```
+/// # use procession::{Mailbox, Supervisor, process};
+/// # #[process]
+/// # fn words(mailbox: Mailbox<String>) {
+/// #     mailbox.for_each(drop);
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let tree = Supervisor::builder().child(words::spec().id("left")).start()?;
+/// let status = tree.status();
+/// let left = status.child("left").unwrap();
+/// assert_eq!((left.incarnation, left.restarts, &left.last_exit), (1, 0, &None));
+/// assert!(left.pid.is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ChildStatus {
@@ -81,6 +141,24 @@ pub struct ChildStatus {
 }
 
 /// What a child of a supervisor does.
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use procession::{ChildState, Mailbox, Supervisor, process};
+/// # #[process]
+/// # fn words(mailbox: Mailbox<String>) {
+/// #     mailbox.for_each(drop);
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let tree = Supervisor::builder().child(words::spec()).start()?;
+/// assert_eq!(tree.status().child("words").unwrap().state, ChildState::Running);
+/// tree.stop(Duration::from_secs(5));
+/// assert!(matches!(tree.status().child("words").unwrap().state, ChildState::Ended(_)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChildState {

@@ -61,10 +61,12 @@ struct StdFilled(());
 static FILLED: Mutex<(usize, Vec<OwnedFd>)> = Mutex::new((0, Vec::new()));
 
 /// Fills standard descriptors that the program has closed, for as long as the answer is kept.
+#[inline]
+#[unsafe(link_section = ".procession.start")]
 fn fill_std() -> StdFilled {
     let mut filled = FILLED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     filled.0 += 1;
-    while filled.1.len() < 3 && !all_open(0..3) {
+    while filled.1.len() < 3 && !std_is_open() {
         // The lowest free number is taken, which is one of the three. Children inherit it: what
         // they open themselves must not land there either.
         match rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty()) {
@@ -87,12 +89,17 @@ impl Drop for StdFilled {
 
 /// Fills the standard descriptors that are closed for good. For a worker, whose std has not done
 /// it as it does before `main`.
+#[inline]
 pub(crate) fn fill_std_for_good() {
     std::mem::forget(fill_std());
 }
 
-fn all_open(numbers: Range<RawFd>) -> bool {
-    asked(numbers).iter().all(|one| one.revents & libc::POLLNVAL == 0)
+#[inline]
+fn std_is_open() -> bool {
+    let mut asked = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
+    // SAFETY: the pointer and the length are those of an array of such entries.
+    unsafe { libc::poll(asked.as_mut_ptr(), asked.len() as libc::nfds_t, 0) };
+    asked.iter().all(|one| one.revents & libc::POLLNVAL == 0)
 }
 
 /// Asks for many descriptors at once which of them are open; opens nothing.
@@ -126,6 +133,7 @@ pub(crate) fn is_descriptor_limit(code: i32) -> bool {
 }
 
 /// Takes over a descriptor that this process was started with. `None` if it is not open.
+#[inline]
 pub(crate) fn take_inherited(number: RawFd) -> Option<File> {
     if !is_open(number) {
         return None;
@@ -136,6 +144,7 @@ pub(crate) fn take_inherited(number: RawFd) -> Option<File> {
 }
 
 /// Marks every descriptor from `first` on as not for the programs that this one starts.
+#[inline]
 pub(crate) fn close_on_exec_from(first: u32) {
     // SAFETY: the call changes flags of descriptors and touches no memory. Where the kernel does
     // not have it, the descriptors keep their flags: a leak to grandchildren, not an error.
@@ -158,6 +167,7 @@ pub(crate) unsafe fn take_place(of: &File, number: RawFd) -> io::Result<()> {
 pub(crate) struct Identity(u64, u64);
 
 /// What a number stands for now; `None` if it is not open.
+#[inline]
 pub(crate) fn identity(number: RawFd) -> Option<Identity> {
     // SAFETY: the number is only asked about; where it is not open the call says so.
     let asked = ManuallyDrop::new(unsafe { File::from_raw_fd(number) });
@@ -188,6 +198,7 @@ impl Owned {
 }
 
 /// Whether this is an open pipe, other than a standard stream.
+#[inline]
 pub(crate) fn is_pipe(number: RawFd) -> bool {
     if number < 3 || !is_open(number) {
         return false;

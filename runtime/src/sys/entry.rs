@@ -9,6 +9,7 @@ pub(crate) type Constructor = extern "C" fn(c_int, *const *const c_char, *const 
 /// expression's value is what names, and so links, the constructor.
 macro_rules! before_main {
     ($constructor:ident => $function:path) => {
+        #[unsafe(link_section = ".procession.start")]
         extern "C" fn $constructor(
             count: ::std::ffi::c_int,
             arguments: *const *const ::std::ffi::c_char,
@@ -50,6 +51,7 @@ impl BeforeMain {
     }
 
     /// Takes a variable out of the environment, so that nothing this process starts sees it.
+    #[inline]
     pub(crate) fn take_variable(&self, name: &str) -> Option<String> {
         // SAFETY: no other thread runs yet that could read the environment meanwhile.
         unsafe { take_variable(name) }
@@ -60,6 +62,8 @@ impl BeforeMain {
     ///
     /// They are found in the program's own dynamic section. A program without one, which is linked
     /// neither as position independent nor dynamically, runs none.
+    #[inline]
+    #[unsafe(link_section = ".procession.start")]
     pub(crate) fn run_later_constructors(self) {
         let mut array = Array { ours: self.ours as usize, later: &[] };
         // SAFETY: the callback matches the declared type and `array` outlives the call.
@@ -85,6 +89,7 @@ pub(crate) fn take_variable_in_main(name: &str) -> Option<String> {
 /// # Safety
 ///
 /// No other thread reads the environment meanwhile.
+#[unsafe(link_section = ".procession.start")]
 unsafe fn take_variable(name: &str) -> Option<String> {
     let value = std::env::var_os(name)?;
     // SAFETY: the caller vouches for it.
@@ -98,6 +103,8 @@ struct Array {
 }
 
 /// Looks through the initialiser array of one loaded object for our own constructor.
+#[inline]
+#[unsafe(link_section = ".procession.start")]
 extern "C" fn find_array(
     object: *mut libc::dl_phdr_info,
     _size: libc::size_t,

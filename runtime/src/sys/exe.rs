@@ -6,15 +6,37 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 /// What is equal only for the same build of a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Build {
     /// The very file: device, inode, size, time of change in nanoseconds.
     File { device: u64, inode: u64, size: u64, changed: i128 },
     /// A file with these contents, wherever it lies.
     Contents { size: u64, digest: u64 },
+}
+
+impl Build {
+    /// As numbers.
+    pub(crate) fn words(&self) -> [u64; 6] {
+        match *self {
+            Build::File { device, inode, size, changed } => {
+                [0, device, inode, size, changed as u64, (changed >> 64) as u64]
+            }
+            Build::Contents { size, digest } => [1, size, digest, 0, 0, 0],
+        }
+    }
+
+    /// The same from numbers; `None` if they are none of a build.
+    pub(crate) fn of_words(words: [u64; 6]) -> Option<Self> {
+        match words {
+            [0, device, inode, size, low, high] => {
+                let changed = i128::from(high.cast_signed()) << 64 | i128::from(low);
+                Some(Build::File { device, inode, size, changed })
+            }
+            [1, size, digest, 0, 0, 0] => Some(Build::Contents { size, digest }),
+            _ => None,
+        }
+    }
 }
 
 /// The file of this program. Opening it works even after it was replaced or removed on disk.
@@ -23,6 +45,7 @@ pub(crate) fn own_program() -> &'static Path {
 }
 
 /// The build of the running program, by its file.
+#[inline]
 pub(crate) fn own_build() -> io::Result<Build> {
     let file = std::fs::metadata(own_program())?;
     Ok(Build::File {

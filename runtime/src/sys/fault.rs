@@ -2,9 +2,11 @@
 //! are errors, and a stack overflow says so before it kills.
 
 use std::ffi::{c_int, c_void};
-use std::sync::OnceLock;
+
+use super::SetOnce;
 
 /// Makes a write to a pipe that nobody reads an error rather than a signal.
+#[inline]
 pub(crate) fn ignore_broken_pipes() {
     // SAFETY: ignoring a signal installs no code.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
@@ -15,12 +17,15 @@ pub(crate) fn ignore_broken_pipes() {
 const REACH: usize = 64 * 1024;
 
 /// What is printed, made before anything went wrong.
-static MESSAGE: OnceLock<String> = OnceLock::new();
+static MESSAGE: SetOnce<String> = SetOnce::new();
 
 /// Has a stack overflow of the calling thread print a line before the process dies of it.
+#[inline]
 pub(crate) fn report_stack_overflow(name: &str) {
-    MESSAGE
-        .get_or_init(|| format!("\nthread 'main' of process `{name}` has overflowed its stack\n"));
+    let parts = ["\nthread 'main' of process `", name, "` has overflowed its stack\n"];
+    let mut message = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+    parts.iter().for_each(|part| message.push_str(part));
+    MESSAGE.set(message);
     // A signal cannot be handled on a stack that is used up, so the handler gets its own.
     // Nobody writes to it before that: it costs no memory until then.
     let stack = Box::leak(Box::<[u8]>::new_uninit_slice(libc::SIGSTKSZ.max(16 * 1024)));
@@ -36,6 +41,7 @@ pub(crate) fn report_stack_overflow(name: &str) {
     }
 }
 
+#[inline]
 fn install(signal: c_int) {
     // SAFETY: a zeroed `sigaction` means the default action with an empty mask.
     let mut old: libc::sigaction = unsafe { std::mem::zeroed() };

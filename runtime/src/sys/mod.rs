@@ -13,6 +13,7 @@ mod memory;
 mod peek;
 mod poll;
 mod process;
+mod set_once;
 mod signal;
 mod spawn;
 mod thread;
@@ -37,8 +38,9 @@ pub(crate) use process::{
     is_root, kill_child, kill_tree, leave_if_copy, on_initial_thread, parent_id, random,
     set_process_name,
 };
-pub(crate) use signal::{SIGABRT, SIGKILL, SIGTERM, block_signals, signal_name, unblock_signals};
-pub(crate) use spawn::Program;
-pub(crate) use thread::{is_ending, name_thread, run_bare};
+pub(crate) use set_once::SetOnce;
+pub(crate) use signal::{SIGABRT, SIGKILL, SIGTERM, signal_name, unblock_signals};
+pub(crate) use spawn::{Program, may_enter};
+pub(crate) use thread::{is_ending, name_thread, run_aside, run_aside_on, run_bare};
 #[cfg(not(loom))]
 pub(crate) use wait::{coarse_nanos, monotonic_nanos, sleep_while, wake_all};

@@ -42,6 +42,10 @@ pub(crate) fn poll(interests: &mut [Interest<'_>], deadline: Option<Instant>) ->
         let left = deadline.map(|at| timespec(at.saturating_duration_since(Instant::now())));
         match rustix::event::poll(&mut waiting, left.as_ref()) {
             Err(rustix::io::Errno::INTR) => continue,
+            // They are more than this process may have open, since its limit was lowered.
+            Err(rustix::io::Errno::INVAL) if waiting.len() > 1 => {
+                return poll_each(interests, deadline);
+            }
             other => other?,
         };
         let mut answers = waiting.iter();
@@ -49,6 +53,31 @@ pub(crate) fn poll(interests: &mut [Interest<'_>], deadline: Option<Instant>) ->
             interest.ready = answers.next().is_some_and(|answer| !answer.revents().is_empty());
         }
         return Ok(());
+    }
+}
+
+/// The same where the system waits for one at a time only, and nobody says when another is ready.
+fn poll_each(interests: &mut [Interest<'_>], deadline: Option<Instant>) -> io::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    loop {
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        let mut pause = left.unwrap_or(PAUSE).min(PAUSE);
+        for interest in &mut *interests {
+            let Some(descriptor) = interest.descriptor else { continue };
+            let mut asked = [PollFd::from_borrowed_fd(descriptor, interest.what)];
+            // At the first there is a wait, so that the others are looked at after it.
+            let pause = timespec(std::mem::take(&mut pause));
+            match rustix::event::poll(&mut asked, Some(&pause)) {
+                Err(rustix::io::Errno::INTR) => {}
+                other => drop(other?),
+            }
+            interest.ready = !asked[0].revents().is_empty();
+        }
+        if interests.iter().any(|interest| interest.ready)
+            || left.is_some_and(|left| left.is_zero())
+        {
+            return Ok(());
+        }
     }
 }
 

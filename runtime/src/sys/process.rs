@@ -1,5 +1,6 @@
 //! Processes: watching one, killing one, and dying with one.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -177,6 +178,7 @@ fn descendants(known: &[u32]) -> Vec<u32> {
 ///
 /// Called by the child after `exec` rather than in a `pre_exec` hook, so that `std` keeps its fast
 /// `posix_spawn` path and no code of ours runs where only async-signal-safe calls are allowed.
+#[inline]
 pub(crate) fn die_with_parent(parent: u32) -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     // The parent may have died before the call; then no signal is coming.
@@ -189,6 +191,7 @@ pub(crate) fn die_with_parent(parent: u32) -> io::Result<()> {
 /// Asks the kernel to kill this process when nobody holds the writing end of a pipe any more. Unlike
 /// [`die_with_parent`], which a change of credentials takes back, this stays, and needs no thread; but see
 /// [`are_users_mapped`].
+#[inline]
 pub(crate) fn die_with_pipe(reading: &File) -> io::Result<()> {
     let call = |command, argument: libc::c_int| {
         // SAFETY: each of these commands takes a number and touches no memory.
@@ -244,11 +247,14 @@ pub(crate) fn exit_now(code: i32) -> ! {
 }
 
 /// The name that `ps -o comm`, `top` and core files show.
+#[inline]
 pub(crate) fn set_process_name(name: &str) {
-    let short: Vec<u8> = name.bytes().filter(|&byte| byte != 0).take(15).collect();
-    if let Ok(name) = std::ffi::CString::new(short) {
+    let mut short = [0; 16];
+    let bytes = name.bytes().filter(|&byte| byte != 0);
+    short[..15].iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
+    if let Ok(name) = CStr::from_bytes_until_nul(&short) {
         // It is for people; a system that refuses it changes nothing else.
-        let _ = rustix::thread::set_name(&name);
+        let _ = rustix::thread::set_name(name);
     }
 }
 

@@ -29,29 +29,42 @@ pub(crate) fn signal_name(number: i32) -> Option<&'static str> {
     })
 }
 
-/// Has no signal that is sent to the process handled on the calling thread. For threads of the
-/// runtime: what a program blocks to wait for it must not reach it through them. Faults of the
-/// thread itself stay.
-pub(crate) fn block_signals() {
-    mask(|set| {
-        // SAFETY: the set is a local variable of the caller.
-        unsafe { libc::sigfillset(set) };
-        for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP] {
-            // SAFETY: as above.
-            unsafe { libc::sigdelset(set, fault) };
-        }
-    });
+/// Has no signal that is sent to the process handled on the calling thread, nor on those that it starts,
+/// until this is dropped; for good on the latter. For threads of the runtime: what a program blocks to wait
+/// for it must not reach it through them, not even before they have come to their first line. Faults of
+/// the thread itself stay.
+#[must_use]
+pub(super) fn block_signals() -> Blocked {
+    // SAFETY: a zeroed set is an empty one.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is a local variable.
+    unsafe { libc::sigfillset(&raw mut set) };
+    for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP] {
+        // SAFETY: as above.
+        unsafe { libc::sigdelset(&raw mut set, fault) };
+    }
+    Blocked(mask(&set))
 }
 
 /// Has all signals handled, whatever the thread was started with.
 pub(crate) fn unblock_signals() {
-    mask(|_| {});
+    // SAFETY: a zeroed set is an empty one.
+    mask(&unsafe { std::mem::zeroed() });
 }
 
-fn mask(fill: impl FnOnce(*mut libc::sigset_t)) {
+/// What was blocked before, and is again from when this is dropped.
+pub(super) struct Blocked(libc::sigset_t);
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        mask(&self.0);
+    }
+}
+
+fn mask(set: &libc::sigset_t) -> libc::sigset_t {
     // SAFETY: a zeroed set is an empty one.
-    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
-    fill(&raw mut set);
-    // SAFETY: the set is a local variable, and the old mask is not asked for.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut()) };
+    let mut old: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the sets are variables of the right type.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set, &raw mut old) };
+    old
 }

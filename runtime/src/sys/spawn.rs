@@ -11,6 +11,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::null;
 
+use rustix::fs::{Access, AtFlags, CWD};
+
 /// What is started, and with what.
 pub(crate) struct Program<'a> {
     pub(crate) path: &'a Path,
@@ -154,4 +156,10 @@ impl Drop for Attributes {
         // SAFETY: the structure was initialised, and nobody uses it any more.
         unsafe { libc::posix_spawnattr_destroy(self.0.as_mut_ptr()) };
     }
+}
+
+/// Whether a process of this one's may begin in a directory.
+pub(crate) fn may_enter(directory: &Path) -> bool {
+    let may = rustix::fs::accessat(CWD, directory, Access::EXEC_OK, AtFlags::EACCESS);
+    may.is_ok() && directory.is_dir()
 }

@@ -3,16 +3,41 @@
 use std::ffi::{CStr, c_void};
 use std::io;
 use std::panic::catch_unwind;
+use std::thread::{Builder, JoinHandle};
 
-/// Runs a function on a thread of its own, with little more than its stack: what std gives a thread
+use super::signal::block_signals;
+
+/// The stack of a thread of the runtime.
+const STACK: usize = 256 * 1024;
+
+/// Runs a function on a thread of the runtime, which takes no signal.
+pub(crate) fn run_aside(
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    run_aside_on(STACK, name, body)
+}
+
+/// Runs a function of whoever uses the runtime on such a thread, with a stack as long as that needs.
+pub(crate) fn run_aside_on(
+    stack: usize,
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let _blocked = block_signals();
+    Builder::new().name(name.to_owned()).stack_size(stack).spawn(body)
+}
+
+/// Runs a function on such a thread, with little more than its stack: what std gives a thread
 /// makes the C library give it an arena of the heap, which a thread that only waits has no use for.
-pub(crate) fn run_bare(stack: usize, body: fn()) -> io::Result<()> {
+pub(crate) fn run_bare(body: fn()) -> io::Result<()> {
+    let _blocked = block_signals();
     // SAFETY: zeros are room for attributes.
     let mut attributes: libc::pthread_attr_t = unsafe { std::mem::zeroed() };
     // SAFETY: the attributes are a local variable.
     checked(unsafe { libc::pthread_attr_init(&raw mut attributes) })?;
     // SAFETY: the attributes were just made. A size that is refused leaves the usual one.
-    unsafe { libc::pthread_attr_setstacksize(&raw mut attributes, stack) };
+    unsafe { libc::pthread_attr_setstacksize(&raw mut attributes, STACK) };
     let mut thread = 0;
     let mut start = |attributes| {
         // SAFETY: the function takes what is passed here, a function.
@@ -80,7 +105,7 @@ mod tests {
         let (says, said) = channel();
         *SAYS.lock().unwrap() = Some(says);
 
-        run_bare(256 * 1024, || {
+        run_bare(|| {
             name_thread(c"bare");
             let says = SAYS.lock().unwrap().take().unwrap();
             says.send(std::fs::read_to_string("/proc/thread-self/comm").unwrap()).unwrap();

@@ -12,7 +12,6 @@
 //! word says is for an equal build alone, so the child first compares itself with what the variable
 //! says; its hello is for the parent to know, and to compare in full.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -26,11 +25,12 @@ use super::heirloom::{Heirloom, Late};
 use super::lane::{Body, Fault};
 use super::mailbox::MailboxEnds;
 use super::workbench::BeltEnds;
+use crate::error::DecodeError;
 use crate::id::Place;
 use crate::sys::{Build, Identity, Interest, Room};
 
 /// What a child says first.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Hello {
     pub(crate) nonce: u128,
     pub(crate) pid: u32,
@@ -39,29 +39,46 @@ pub(crate) struct Hello {
 }
 
 impl Hello {
-    /// The longest, in bytes.
-    const LONGEST: usize = 256;
+    /// How many bytes it has: few enough for a pipe to take them at once.
+    pub(crate) const LEN: usize = 10 * 8;
 
-    /// As bytes, few enough for a pipe to take them at once.
-    pub(crate) fn write(&self) -> Vec<u8> {
-        let mut row = Encoder::new(Self::LONGEST);
-        // These are numbers: there is nothing in them that could fail.
-        let _ = row.section(self);
-        row.to_vec()
+    /// As bytes.
+    #[inline]
+    pub(crate) fn write(&self) -> [u8; Self::LEN] {
+        let [kind, a, b, c, d, e] = self.build.words();
+        let nonce = [self.nonce as u64, (self.nonce >> 64) as u64];
+        let words = [nonce[0], nonce[1], self.pid.into(), self.table, kind, a, b, c, d, e];
+        let mut bytes = [0; Self::LEN];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
     }
 
     /// From bytes; `None` if they are not a hello of this build's.
-    pub(crate) fn read(mut bytes: &[u8]) -> Option<Self> {
-        Decoder::new(&mut bytes).section().ok()
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; Self::LEN] = bytes.try_into().ok()?;
+        let mut words = [0; 10];
+        for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        let [low, high, pid, table, build @ ..] = words;
+        Some(Hello {
+            nonce: u128::from(high) << 64 | u128::from(low),
+            pid: pid.try_into().ok()?,
+            build: Build::of_words(build)?,
+            table,
+        })
     }
 }
 
 /// What a child that is another build than its parent tells by: it must not read what that says.
+#[inline]
 pub(crate) fn digest_of(build: &Build, table: u64) -> u64 {
-    // Both sides are the same build where the answer matters, so they have the same hasher.
-    let mut digest = DefaultHasher::new();
-    (build, table).hash(&mut digest);
-    digest.finish()
+    // Like FNV-1a, by words.
+    build.words().into_iter().chain([table]).fold(0xcbf2_9ce4_8422_2325, |digest, word| {
+        (digest ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(29)
+    })
 }
 
 /// What a parent says to a child, besides messages.
@@ -74,39 +91,70 @@ pub(crate) enum Control {
 }
 
 /// All that a child needs to know: the first word, which comes over its lane.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Bootstrap {
     pub(crate) entry: u32,
     pub(crate) name: String,
     pub(crate) id: String,
     pub(crate) parent: ParentIs,
-    pub(crate) memory_limit: Option<u64>,
     pub(crate) max_message: u64,
     /// The number that all processes of this run of the program share.
     pub(crate) tree: u64,
+    pub(crate) special: Special,
+}
+
+/// What only some children need to know.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Special {
+    pub(crate) memory_limit: Option<u64>,
     pub(crate) serves: Option<Serves>,
     /// What tasks and results of a pool travel on; without one they do as words and over the lane.
     pub(crate) belt: Option<BeltEnds>,
 }
 
 impl Bootstrap {
-    /// As a row.
+    /// As a row. Numbers and texts are sections of their own, so that a child which is nothing special
+    /// needs no serialiser to begin.
     pub(crate) fn row(&self) -> Encoder<'_> {
+        let Bootstrap { entry, name, id, parent, max_message, tree, special } = self;
         let mut row = Encoder::new(usize::MAX);
+        let mut write = || {
+            [entry, &parent.pid].into_iter().try_for_each(|number| row.section(number))?;
+            [max_message, tree].into_iter().try_for_each(|number| row.section(number))?;
+            [name, id, &parent.name, &parent.id]
+                .into_iter()
+                .try_for_each(|text| row.section(text))?;
+            let Special { memory_limit, serves, belt } = special;
+            let is_special = memory_limit.is_some() || serves.is_some() || belt.is_some();
+            if is_special { row.section(special) } else { Ok(()) }
+        };
         // These are numbers and texts: there is nothing in them that could fail.
-        let _ = row.section(self);
+        let _ = write();
         row
     }
 
     /// From the body of a message.
+    #[inline]
     pub(crate) fn read(body: &Body<'_>) -> Result<Self, Fault> {
-        body.decode(|mut row| row.section()).map_err(|_| Fault::Rubbish)
+        body.decode(Self::read_row).map_err(|_| Fault::Rubbish)
+    }
+
+    #[unsafe(link_section = ".procession.start")]
+    fn read_row(mut row: Decoder<'_>) -> Result<Self, DecodeError> {
+        let [entry, pid] = [row.section()?, row.section()?];
+        let [max_message, tree] = [row.section()?, row.section()?];
+        let [name, id] = [row.section()?, row.section()?];
+        let parent = ParentIs { pid, name: row.section()?, id: row.section()? };
+        let special = if row.left() == 0 { Special::default() } else { row.section()? };
+        row.finish::<Self>()?;
+        Ok(Bootstrap { entry, name, id, parent, max_message, tree, special })
     }
 
     /// What the child inherits besides its ends of the lanes.
     pub(crate) fn heirlooms(&mut self) -> impl Iterator<Item = &mut Heirloom> {
-        let mailbox = self.serves.iter_mut().filter_map(|serves| serves.ends.as_mut());
-        let belt = self.belt.iter_mut().flat_map(BeltEnds::heirlooms);
+        let Special { serves, belt, .. } = &mut self.special;
+        let mailbox = serves.iter_mut().filter_map(|serves| serves.ends.as_mut());
+        let belt = belt.iter_mut().flat_map(BeltEnds::heirlooms);
         mailbox.flat_map(MailboxEnds::heirlooms).chain(belt)
     }
 }
@@ -121,7 +169,7 @@ pub(crate) struct Serves {
 }
 
 /// What a child knows of its parent.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct ParentIs {
     pub(crate) pid: u32,
     pub(crate) name: String,
@@ -218,6 +266,7 @@ pub(crate) struct ControlReceiver {
 
 impl ControlReceiver {
     /// Takes over the end that this process was started with.
+    #[inline]
     pub(crate) fn new(inherited: RawFd) -> Result<Self, Fault> {
         let receiver = Late::new(Heirloom::inherited(inherited))?;
         let identity = crate::sys::identity(inherited).ok_or(Fault::Gone)?;

@@ -228,6 +228,7 @@ impl Buffer {
     }
 
     #[inline(never)]
+    #[unsafe(link_section = ".procession.start")]
     fn keep(&mut self) {
         if self.0.capacity() <= KEPT {
             let mut bytes = std::mem::take(&mut self.0);
@@ -309,6 +310,7 @@ impl<'a> Decoder<'a> {
         self.other()
     }
 
+    #[unsafe(link_section = ".procession.start")]
     fn other<T: DeserializeOwned + 'static>(&mut self) -> Result<T, DecodeError> {
         match from_bytes::<T>(self.next::<T>()?) {
             Ok(value) => value,
@@ -365,6 +367,7 @@ impl<'a> Decoder<'a> {
     ///
     /// If there is more than was taken.
     #[inline]
+    #[unsafe(link_section = ".procession.start")]
     pub fn finish<T>(self) -> Result<(), DecodeError> {
         match self.left() {
             0 => Ok(()),
@@ -382,7 +385,7 @@ impl<'a> Decoder<'a> {
     }
 
     #[inline]
-    fn left(&self) -> usize {
+    pub(super) fn left(&self) -> usize {
         match &self.source {
             From::Bytes(bytes) => bytes.len(),
             From::Source(source) => source.left(),

@@ -32,6 +32,7 @@ impl From<OwnedFd> for Heirloom {
 
 impl Heirloom {
     /// One that this process has inherited.
+    #[inline]
     pub(crate) fn inherited(number: RawFd) -> Self {
         Heirloom { number, held: None }
     }
@@ -55,6 +56,7 @@ impl Heirloom {
     }
 
     /// In the child, once: takes it over.
+    #[inline]
     pub(super) fn take(self) -> Result<File, Fault> {
         // Where both sides are one process, as in tests, it has been here all the time.
         let here = self.held.map(File::from);
@@ -76,6 +78,7 @@ impl<T> fmt::Debug for Late<T> {
 }
 
 impl<T: Adopt> Late<T> {
+    #[inline]
     pub(super) fn new(heirloom: Heirloom) -> Result<Self, Fault> {
         Ok(Late::Inherited(Owned::new(heirloom.take()?)))
     }

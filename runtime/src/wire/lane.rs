@@ -166,6 +166,7 @@ pub(crate) enum LaneSender {
 
 impl LaneSender {
     /// Sends a row of values.
+    #[unsafe(link_section = ".procession.start")]
     pub(crate) fn send(
         &mut self,
         tag: Tag,
@@ -274,6 +275,7 @@ impl LaneReceiver {
 
     /// Takes the next message, and waits for it until the deadline. The frame carrier has no
     /// deadlines: it waits until the other side has sent or gone.
+    #[unsafe(link_section = ".procession.start")]
     pub(crate) fn receive(&mut self, deadline: Option<Instant>) -> Result<Message<'_>, Fault> {
         self.take(|ring| ring.pop(deadline))
     }

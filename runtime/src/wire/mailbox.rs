@@ -58,6 +58,11 @@ impl MailboxSender {
         Ok(MailboxSender { region, ring, pool: Pool::default(), spills: None })
     }
 
+    /// Nobody reads it any more, and the next one is to begin at a position.
+    pub(crate) fn rewind(&mut self, to: u64) {
+        self.ring.rewind(to);
+    }
+
     /// Hands the mailbox to a child, which reads on from a position. No other reads it any more.
     pub(crate) fn hand_over(&mut self, from: u64, timed: bool) -> Result<MailboxEnds, Fault> {
         let room = sys::make_room(8).ok_or(Fault::NoRoom)?;
@@ -140,7 +145,7 @@ impl MailboxSender {
     }
 
     /// Says that nothing will follow what is there.
-    pub(crate) fn finish(&self) {
+    pub(crate) fn finish(&mut self) {
         self.ring.finish();
     }
 }
@@ -178,5 +183,45 @@ impl MailboxEnds {
         let spills = Late::new(spills)?;
         let carrier = Receiving::Ring { ring, known: Known::default(), spills };
         Ok((LaneReceiver::new(carrier, limit), shared))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader of the same ring.
+    fn reader(owner: &MailboxSender, from: u64) -> (Shared, Consumer) {
+        let shared = Shared::in_region(&owner.region, 0, DATA);
+        (shared.clone(), Consumer::at(shared, from))
+    }
+
+    #[test]
+    fn what_a_reader_wrote_over_all_that_both_sides_see_does_not_reach_the_next_one() {
+        for word in [0, 1, 8, 1 << 40, u64::MAX] {
+            for finished in [false, true] {
+                let mut owner = MailboxSender::new().unwrap();
+                let row = Encoder::of_row(b"one message");
+                let first = owner.put(Tag::Value, &row).unwrap();
+                let second = owner.put(Tag::Value, &row).unwrap();
+                if finished {
+                    owner.finish();
+                }
+
+                (0..PAGE).step_by(8).for_each(|at| owner.region.write_word(at, word));
+                assert_eq!(owner.progress(), Err(Fault::Rubbish), "{word:#x}");
+                owner.rewind(first);
+
+                assert_eq!(owner.progress().unwrap(), (first, first));
+                let (shared, mut reader) = reader(&owner, first);
+                assert_eq!(shared.is_finished(), finished, "{word:#x}");
+                assert!(reader.try_pop().unwrap().is_some());
+                assert!(reader.try_pop().unwrap().is_none());
+                reader.release();
+                assert_eq!(owner.progress().unwrap(), (second, second));
+                assert_eq!(owner.put(Tag::Value, &row).unwrap(), second + (second - first));
+                assert!(reader.try_pop().unwrap().is_some());
+            }
+        }
     }
 }

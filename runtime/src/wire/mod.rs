@@ -33,7 +33,7 @@ pub(crate) use batch::{
 pub(crate) use belt::{Belt, BeltRegion, LanePair, is_result};
 pub(crate) use bootstrap::{
     Bootstrap, Control, ControlNews, ControlOffer, ControlReceiver, ControlSender, Hello, ParentIs,
-    Serves, digest_of,
+    Serves, Special, digest_of,
 };
 pub(crate) use channel::ChannelError;
 pub(crate) use codec::{DecodeRow, ShortRow, plain, read_plain, read_row};

@@ -62,11 +62,13 @@ impl Region {
     }
 
     /// Maps a region that this process inherits.
+    #[inline]
     pub(crate) fn inherited(heirloom: Heirloom) -> Result<Self, Fault> {
         let mapping = Mapping::of(heirloom.take()?.into()).map_err(|_| Fault::NoRoom)?;
         Ok(Self::mapped(mapping))
     }
 
+    #[inline]
     fn mapped(mapping: Mapping) -> Self {
         Region { start: mapping.start(), len: mapping.len(), memory: Held::Own(mapping) }
     }
@@ -117,6 +119,7 @@ impl Region {
         catch_unwind(AssertUnwindSafe(|| memory.clone())).map_err(|_| NoRegion)
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -29,6 +29,7 @@ pub(crate) struct UpSender(Mutex<Late<IpcBytesSender>>);
 
 impl UpSender {
     /// Takes over what this process has inherited.
+    #[inline]
     pub(crate) fn new(inherited: Heirloom) -> Result<Self, Fault> {
         Ok(UpSender(Mutex::new(Late::new(inherited)?)))
     }

@@ -1,6 +1,6 @@
 //! The one variable in a child's environment: that it is a worker, whose, and what it inherits.
 
-use std::os::fd::RawFd;
+use std::fmt::Write;
 
 use super::lane::EndNumbers;
 
@@ -37,66 +37,107 @@ pub(crate) struct Variable {
     pub(crate) users_mapped: bool,
 }
 
+/// The first field, which says how the others are to be read.
+const VERSION: u128 = 3;
+
 impl Variable {
-    /// As the variable's value.
+    /// As the variable's value: numbers, each with a colon behind it.
     pub(crate) fn format(&self) -> String {
-        let Variable { parent, in_init, by_contents, depth, greeting, nonce, .. } = self;
-        let Variable { control, lifeline, up, ends, digest, users_mapped, .. } = self;
-        let [in_init, by_contents, mapped] =
-            [in_init, by_contents, users_mapped].map(|&it| u8::from(it));
-        let ends = match ends {
-            EndNumbers::Ring([memory, spills_in, spills_out]) => {
-                format!("r{memory},{spills_in},{spills_out}")
-            }
-            EndNumbers::Frames([from_parent, to_parent]) => format!("f{from_parent},{to_parent}"),
+        let descriptor = |number: i32| u128::from(number.cast_unsigned());
+        let flags = [self.in_init, self.by_contents, self.users_mapped].map(u128::from);
+        let own = [self.greeting, self.control, self.lifeline, self.up];
+        let (ends, rings) = match &self.ends {
+            EndNumbers::Ring(numbers) => (&numbers[..], true),
+            EndNumbers::Frames(numbers) => (&numbers[..], false),
         };
-        format!(
-            "2:{parent}:{in_init}:{by_contents}:{depth}:{greeting}:{nonce:032x}:{control}:{lifeline}:\
-             {up}:{ends}:{digest:x}:{mapped}"
-        )
+        [VERSION, self.parent.into()]
+            .into_iter()
+            .chain(flags)
+            .chain([self.depth.into(), self.nonce, self.digest.into()])
+            .chain(own.map(descriptor))
+            .chain([u128::from(rings)])
+            .chain(ends.iter().copied().map(descriptor))
+            .fold(String::with_capacity(128), |mut value, number| {
+                // A text takes whatever is written to it.
+                let _ = write!(value, "{number:x}:");
+                value
+            })
     }
 
     /// From the variable's value; `None` if it is not one of ours.
+    #[unsafe(link_section = ".procession.start")]
     pub(crate) fn parse(value: &str) -> Option<Self> {
-        let mut fields = value.split(':');
-        (fields.next()? == "2").then_some(())?;
-        Some(Variable {
-            parent: fields.next()?.parse().ok()?,
-            in_init: flag(fields.next()?)?,
-            by_contents: flag(fields.next()?)?,
-            depth: fields.next()?.parse().ok()?,
-            greeting: fields.next()?.parse().ok()?,
-            nonce: u128::from_str_radix(fields.next()?, 16).ok()?,
-            control: fields.next()?.parse().ok()?,
-            lifeline: fields.next()?.parse().ok()?,
-            up: fields.next()?.parse().ok()?,
-            ends: ends(fields.next()?)?,
-            digest: u64::from_str_radix(fields.next()?, 16).ok()?,
-            users_mapped: fields.next()? == "1",
+        let mut fields = Fields(value.as_bytes());
+        (fields.next()? == VERSION).then_some(())?;
+        let parent = fields.small()?;
+        let [in_init, by_contents, users_mapped] = [fields.flag()?, fields.flag()?, fields.flag()?];
+        let (depth, nonce) = (fields.small()?, fields.next()?);
+        let digest = u64::try_from(fields.next()?).ok()?;
+        let [greeting, control] = [fields.descriptor()?, fields.descriptor()?];
+        let [lifeline, up] = [fields.descriptor()?, fields.descriptor()?];
+        let rings = fields.flag()?;
+        let [first, second] = [fields.descriptor()?, fields.descriptor()?];
+        let ends = if rings {
+            EndNumbers::Ring([first, second, fields.descriptor()?])
+        } else {
+            EndNumbers::Frames([first, second])
+        };
+        fields.0.is_empty().then_some(Variable {
+            parent,
+            in_init,
+            by_contents,
+            depth,
+            greeting,
+            nonce,
+            control,
+            lifeline,
+            up,
+            ends,
+            digest,
+            users_mapped,
         })
     }
 }
 
-fn ends(field: &str) -> Option<EndNumbers> {
-    let (rings, numbers) = match (field.strip_prefix('r'), field.strip_prefix('f')) {
-        (Some(numbers), _) => (true, numbers),
-        (_, Some(numbers)) => (false, numbers),
-        _ => return None,
-    };
-    let numbers = numbers.split(',').map(|number| number.parse().ok());
-    let numbers = numbers.collect::<Option<Vec<RawFd>>>()?;
-    if rings {
-        numbers.try_into().ok().map(EndNumbers::Ring)
-    } else {
-        numbers.try_into().ok().map(EndNumbers::Frames)
-    }
-}
+/// What is left of the value.
+struct Fields<'v>(&'v [u8]);
 
-fn flag(field: &str) -> Option<bool> {
-    match field {
-        "0" => Some(false),
-        "1" => Some(true),
-        _ => None,
+impl Fields<'_> {
+    /// The next number. Read by hand, because each start runs through this: what std has for it lies all
+    /// over the program.
+    #[unsafe(link_section = ".procession.start")]
+    fn next(&mut self) -> Option<u128> {
+        let (mut number, mut digits) = (0_u128, 0);
+        loop {
+            let (&byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            let digit = match byte {
+                b'0'..=b'9' => byte - b'0',
+                b'a'..=b'f' => byte - b'a' + 10,
+                b':' if (1..=32).contains(&digits) => return Some(number),
+                _ => return None,
+            };
+            (number, digits) = (number << 4 | u128::from(digit), digits + 1);
+        }
+    }
+
+    #[inline]
+    fn small(&mut self) -> Option<u32> {
+        u32::try_from(self.next()?).ok()
+    }
+
+    #[inline]
+    fn descriptor(&mut self) -> Option<i32> {
+        self.small().map(u32::cast_signed)
+    }
+
+    #[inline]
+    fn flag(&mut self) -> Option<bool> {
+        match self.next()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
     }
 }
 
@@ -144,7 +185,7 @@ mod tests {
         }
 
         #[test]
-        fn rubbish_is_nobodys_variable(value in ".*") {
+        fn rubbish_is_nobodys_variable(value in "(3:)?(.*|[0-9a-f:]*)") {
             // Only that it never panics: a value that happens to parse is caught by the nonce.
             let _ = Variable::parse(&value);
         }

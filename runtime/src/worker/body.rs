@@ -8,12 +8,14 @@ use super::{control, desk, panic, words};
 use crate::registry::{Answer, Entry, SETUPS, Work};
 use crate::sys::{self, Owned};
 use crate::wire::{
-    Bootstrap, ChildLanes, ControlReceiver, Fault, Heirloom, LaneReceiver, Tag, UpSender, Variable,
+    Bootstrap, ChildLanes, ControlReceiver, Fault, Heirloom, LaneReceiver, Special, Tag, UpSender,
+    Variable,
 };
 
 /// Works, and says with which code to leave.
 ///
 /// A worker that is not `watched` has to hear itself whether its parent lives.
+#[inline]
 pub(super) fn work(call: &Variable, lanes: ChildLanes, greeting: Owned, watched: bool) -> i32 {
     panic::install_hook();
     let (mut arguments, outcome, reports) = lanes;
@@ -23,8 +25,9 @@ pub(super) fn work(call: &Variable, lanes: ChildLanes, greeting: Owned, watched:
     });
     // A parent that never says the first word is gone, or has given this child up.
     let Ok((bootstrap, mut control, up)) = begun else { sys::die_at_once() };
-    let Bootstrap { entry, name, id, parent, memory_limit, tree, serves, belt, .. } = bootstrap;
-    let limit = usize::try_from(bootstrap.max_message).unwrap_or(usize::MAX);
+    let Bootstrap { entry, name, id, parent, max_message, tree, special } = bootstrap;
+    let Special { memory_limit, serves, belt } = special;
+    let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
     arguments.set_limit(limit);
     sys::set_process_name(&name);
     sys::report_stack_overflow(&name);
@@ -70,6 +73,7 @@ pub(super) fn work(call: &Variable, lanes: ChildLanes, greeting: Owned, watched:
 }
 
 /// Waits for the first word.
+#[inline]
 fn first_word(from_parent: &mut LaneReceiver) -> Result<Bootstrap, Fault> {
     let message = from_parent.receive(None)?;
     if message.tag == Tag::Begin { Bootstrap::read(&message.body) } else { Err(Fault::Rubbish) }
@@ -77,6 +81,7 @@ fn first_word(from_parent: &mut LaneReceiver) -> Result<Bootstrap, Fault> {
 
 /// Runs the function on its arguments and sends what became of it. With that it hangs up its greeting,
 /// which wakes who waits for the outcome.
+#[inline]
 fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, greeting: Owned) -> i32 {
     // Never dropped: the process ends after this, and a function that has closed all descriptors
     // would make that a panic.
@@ -85,6 +90,7 @@ fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, greeting: Owned) ->
         Work::Call(call, _) => call,
         Work::Converse(converse) => {
             converse(&mut arguments, &mut |tag, row| desk::send(tag, row));
+            words::settle();
             return 0;
         }
     };

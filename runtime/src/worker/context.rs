@@ -1,7 +1,6 @@
 //! What a worker knows of itself.
 
-use std::sync::OnceLock;
-
+use crate::sys::SetOnce;
 use crate::wire::ParentIs;
 
 /// Who this worker is and whose.
@@ -15,7 +14,7 @@ pub(crate) struct Worker {
     pub(crate) tree: u64,
 }
 
-static WORKER: OnceLock<Worker> = OnceLock::new();
+static WORKER: SetOnce<Worker> = SetOnce::new();
 
 /// This process, if it is a worker that has begun.
 pub(crate) fn worker() -> Option<&'static Worker> {
@@ -28,6 +27,7 @@ pub(super) fn is_original() -> bool {
 }
 
 /// Says who this process is. Only the first word counts, and there is only one.
+#[inline]
 pub(super) fn become_worker(worker: Worker) {
-    let _ = WORKER.set(worker);
+    WORKER.set(worker);
 }

@@ -115,6 +115,7 @@ fn ear() -> MutexGuard<'static, Option<Ear>> {
 
 /// Takes the control channel over. Nobody hears it before somebody [cares](hear): most processes are
 /// never told anything, and need no thread for that.
+#[inline]
 pub(super) fn take_over(control: ControlReceiver) {
     // The parent is trusted, and has its own limits.
     *ear() = Some(Ear { control, incoming: Incoming::new(usize::MAX) });
@@ -157,14 +158,13 @@ fn take_news() -> bool {
     while !hears && ear.control.has_more() {
         hears = !ear.take(false);
     }
-    if hears || sys::run_bare(256 * 1024, listen).is_ok() {
+    if hears || sys::run_bare(listen).is_ok() {
         HEARS.store(true, Ordering::Release);
     }
     true
 }
 
 fn listen() {
-    sys::block_signals();
     sys::name_thread(c"procession-cont");
     let Some(mut ear) = ear().take() else { return };
     // Until it is told anything, this thread needs no memory.

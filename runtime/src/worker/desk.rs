@@ -29,6 +29,7 @@ pub(crate) fn longest() -> usize {
 }
 
 /// Says over what to answer and what is served. Called while the process has one thread.
+#[inline]
 pub(super) fn sit_down(
     lane: LaneSender,
     mut serves: Option<Serves>,
@@ -47,17 +48,21 @@ pub(super) fn sit_down(
     *lock(&BELT) = belt;
 }
 
-/// Sends a row to the parent. Only one thread sends at a time; the parent always reads.
+/// Sends what became of the function to the parent, after all that was said before. Only one thread sends
+/// at a time; the parent always reads.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn send(tag: Tag, row: &Encoder<'_>) -> Result<(), Fault> {
     // A copy made by `fork` would talk in between.
     if crate::sys::is_copy() {
         return Err(Fault::Gone);
     }
+    super::words::settle();
     lock(&LANE).as_mut().map_or(Err(Fault::Gone), |lane| lane.send(tag, row, None))
 }
 
-/// Sends a text to the parent.
+/// The same for a text.
 pub(super) fn send_text(tag: Tag, text: &str) -> Result<(), Fault> {
+    super::words::settle();
     lock(&LANE).as_mut().map_or(Err(Fault::Gone), |lane| lane.send_text(tag, text))
 }
 

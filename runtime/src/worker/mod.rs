@@ -7,6 +7,10 @@
 //!
 //! Nothing here unwinds into whoever called it, and a worker never returns to `main`. What the
 //! parent decided is applied after `exec` and before any code of the user.
+//!
+//! What each start runs through, here and below, is linked side by side, in a section of the program
+//! that is called `.procession.start`: the system maps sixteen pages around each that is touched, and
+//! they are counted as each worker's.
 
 mod body;
 mod context;
@@ -24,4 +28,6 @@ pub use takeover::init;
 pub(crate) use takeover::standing;
 #[cfg(test)]
 pub(crate) use words::up_rubbish;
-pub(crate) use words::{Inlet, UpTurn, hear_local, hear_packets, up, up_now, wait_up};
+pub(crate) use words::{
+    Inlet, UpTurn, hear_local, hear_packets, settle, up, up_in_time, up_now, wait_up,
+};

@@ -7,7 +7,7 @@ use std::panic::PanicHookInfo;
 use std::sync::Mutex;
 
 use crate::outcome::Report;
-use crate::wire::{Encoder, Reports};
+use crate::wire::{Decoder, Encoder, Reports};
 
 static REPORTS: Mutex<Option<Reports>> = Mutex::new(None);
 
@@ -16,13 +16,18 @@ thread_local! {
 }
 
 /// Where reports go from now on.
+#[inline]
 pub(super) fn report_to(reports: Reports) {
     *REPORTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(reports);
 }
 
-/// The last report of this process, encoded. A death that follows is not explained by it any more.
-pub(crate) fn take_report() -> Option<Vec<u8>> {
-    REPORTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut()?.take()
+/// The last report of this process. A death that follows is not explained by it any more.
+pub(crate) fn take_report() -> Option<Report> {
+    taken(REPORTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut()?)
+}
+
+fn taken(reports: &mut Reports) -> Option<Report> {
+    Decoder::of_bytes(&reports.take()?).section().ok()
 }
 
 /// The report of a panic that had none, such as one that was resumed.
@@ -33,29 +38,43 @@ pub(crate) fn describe_payload(payload: &dyn Any) -> Report {
 
 /// Installs the hook in front of the one that is there. Called before and after the user's
 /// set-up, which may install hooks of its own; a panic is reported once all the same.
+#[inline]
 pub(super) fn install_hook() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let first = REPORTING.with(|reporting| !reporting.replace(true));
-        if first {
-            report(info);
-        }
+        let reported = if first { report(info) } else { None };
         before(info);
+        if let Some(report) = reported
+            && may_be_caught(&report)
+        {
+            leave(report, true);
+        }
         if first {
             REPORTING.with(|reporting| reporting.set(false));
         }
     }));
 }
 
-fn report(info: &PanicHookInfo<'_>) {
-    let mut report = describe(info);
-    if SECOND.contains(&report.message.as_str()) {
-        // The runtime's own word that a panic met another; the report of that one says more.
-        return;
-    }
+/// Leaves a report of a panic, and has it for the second word on that.
+fn report(info: &PanicHookInfo<'_>) -> Option<Report> {
+    let report = describe(info);
     if !super::context::is_original() {
-        return;
+        return None;
     }
+    if SECOND.contains(&report.message.as_str()) {
+        // The runtime's own word that a panic met another; the report of that one says more, and is
+        // what ends this process.
+        let first = taken(REPORTS.try_lock().ok()?.as_mut()?)?;
+        leave(first, false);
+        return None;
+    }
+    leave(report.clone(), false);
+    Some(report)
+}
+
+/// Leaves a report, and whether the panic may be caught by now: then it is not what ends this process.
+fn leave(mut report: Report, over: bool) {
     // Not waiting for the lock: who holds it reports a panic of the same process right now.
     let Ok(mut reports) = REPORTS.try_lock() else {
         return;
@@ -63,18 +82,32 @@ fn report(info: &PanicHookInfo<'_>) {
     let Some(reports) = reports.as_mut() else {
         return;
     };
+    let over = u8::from(over);
     for longest in [Reports::LONGEST - 1024, 1024] {
         cut(&mut report, longest);
         let mut row = Encoder::new(Reports::LONGEST);
-        if row.section(&report).is_ok() {
+        if row.section(&report).and_then(|()| row.section(&over)).is_ok() {
             return reports.leave(&row);
         }
     }
 }
 
+/// Whether a panic whose hook has returned goes on to unwind.
+fn may_be_caught(report: &Report) -> bool {
+    cfg!(panic = "unwind") && !ABORTS.iter().any(|begins| report.message.starts_with(begins))
+}
+
 /// What `core` says where a panic may not unwind.
 const SECOND: [&str; 2] =
     ["panic in a destructor during cleanup", "panic in a function that cannot unwind"];
+
+/// How what `core` says begins where it has found that the program is wrong.
+const ABORTS: [&str; 4] = [
+    "unsafe precondition(s) violated",
+    "misaligned pointer dereference",
+    "null pointer dereference",
+    "trying to construct an enum from an invalid value",
+];
 
 fn describe(info: &PanicHookInfo<'_>) -> Report {
     let backtrace = Backtrace::capture();

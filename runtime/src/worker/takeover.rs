@@ -60,6 +60,8 @@ fn before_main(early: BeforeMain) {
 
 /// What the variable says, if it is meant for this process: then it is a worker from now on, and
 /// dies with its parent. What a worker's child inherited is ignored.
+#[inline]
+#[unsafe(link_section = ".procession.start")]
 fn called(value: &str) -> Option<Variable> {
     let call = Variable::parse(value)?;
     if call.parent != sys::parent_id() {
@@ -124,20 +126,25 @@ fn forgotten() -> bool {
     call.is_some_and(|call| call.parent == sys::parent_id())
 }
 
+#[inline]
+#[unsafe(link_section = ".procession.start")]
 fn take_over(call: &Variable) -> ! {
     IN_INIT.store(call.in_init, Ordering::Relaxed);
-    let worked = catch_unwind(|| {
-        sys::ignore_broken_pipes();
-        let watched = hold_on(call);
-        let (greeting, lanes) = greet(call);
-        body::work(call, lanes, greeting, watched)
-    });
     // Whoever panicked has been reported by the hook, or has printed.
-    std::process::exit(worked.unwrap_or(101))
+    std::process::exit(catch_unwind(|| work(call)).unwrap_or(101))
+}
+
+#[unsafe(link_section = ".procession.start")]
+fn work(call: &Variable) -> i32 {
+    sys::ignore_broken_pipes();
+    let watched = hold_on(call);
+    let (greeting, lanes) = greet(call);
+    body::work(call, lanes, greeting, watched)
 }
 
 /// Has the kernel end this process with its parent, even after a change of credentials; whether it
 /// will.
+#[inline]
 fn hold_on(call: &Variable) -> bool {
     let Some(lifeline) = sys::take_inherited(call.lifeline) else { sys::die_at_once() };
     let held = sys::die_with_pipe(&lifeline);
@@ -152,6 +159,7 @@ fn hold_on(call: &Variable) -> bool {
 
 /// Opens the lanes and says hello. Another build than its parent's goes no further: nothing that the
 /// parent says is meant for it.
+#[inline]
 fn greet(call: &Variable) -> (Owned, ChildLanes) {
     let Some(mut greeting) = sys::take_inherited(call.greeting) else { sys::die_at_once() };
     let build = if call.by_contents { sys::build_of(sys::own_program()) } else { sys::own_build() };
@@ -162,8 +170,11 @@ fn greet(call: &Variable) -> (Owned, ChildLanes) {
         Ok((lanes, build)) => {
             let table = registry::digest();
             let hello = Hello { nonce: call.nonce, pid: std::process::id(), build, table };
-            // A parent that has gone reads nothing; the kernel is about to say so.
-            let _ = greeting.write_all(&[b"H", hello.write().as_slice()].concat());
+            let mut word = [b'H'; 1 + Hello::LEN];
+            word[1..].copy_from_slice(&hello.write());
+            // A parent that has gone reads nothing; the kernel is about to say so. A pipe takes so few
+            // bytes at once.
+            let _ = greeting.write(&word);
             (digest_of(&build, table) == call.digest).then_some(lanes)
         }
         Err(text) => {
@@ -175,6 +186,7 @@ fn greet(call: &Variable) -> (Owned, ChildLanes) {
     (Owned::new(greeting), lanes)
 }
 
+#[inline]
 fn open(call: &Variable) -> Result<ChildLanes, String> {
     ChildEnds::inherited(call.ends).open(usize::MAX).map_err(|fault| match fault {
         Fault::NoRoom => "there are no descriptors or no memory left to begin with".to_owned(),

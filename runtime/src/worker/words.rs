@@ -1,30 +1,44 @@
 //! Words between this worker and its parent: up, and what came down.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use crate::sys::SetOnce;
 use crate::wire::{Fault, Outgoing, Packet, UpSender, Word, longest};
 
 /// The way up.
-static UP: OnceLock<Up> = OnceLock::new();
+static UP: SetOnce<Up> = SetOnce::new();
 
 struct Up {
     sender: UpSender,
     /// The most bytes that a word may have.
     longest: usize,
-    /// Whether somebody sends: the frames of two words would mix.
-    busy: Mutex<bool>,
+    turns: Mutex<Turns>,
     free: Condvar,
 }
+
+#[derive(Default)]
+struct Turns {
+    /// Whether somebody sends: the frames of two words would mix.
+    busy: bool,
+    /// What goes after that, in order. It is for whoever sends now to see to.
+    later: VecDeque<Outgoing>,
+    bytes: usize,
+}
+
+/// So much is kept for later, in words and in bytes. Those who keep to their credits do not get there.
+const MOST: (usize, usize) = (4096, 16 << 20);
 
 static LOCAL: Inlet<Vec<u8>> = Inlet::new();
 static PACKETS: Inlet<Packet> = Inlet::new();
 
 /// Opens the way up, once. It is never closed: the process ends before.
+#[inline]
 pub(super) fn open(up: UpSender, limit: usize) {
-    let (busy, free) = (Mutex::new(false), Condvar::new());
-    let _ = UP.set(Up { sender: up, longest: longest(limit), busy, free });
+    let (turns, free) = (Mutex::default(), Condvar::new());
+    UP.set(Up { sender: up, longest: longest(limit), turns, free });
 }
 
 fn way_up() -> Option<&'static Up> {
@@ -33,90 +47,131 @@ fn way_up() -> Option<&'static Up> {
 }
 
 impl Up {
-    fn busy(&self) -> MutexGuard<'_, bool> {
-        self.busy.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn wait<'a>(&self, turns: MutexGuard<'a, Turns>) -> MutexGuard<'a, Turns> {
+        self.free.wait(turns).unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Waits until nobody else sends, until the deadline if there is one.
     fn turn(&'static self, deadline: Option<Instant>) -> Option<UpTurn> {
-        let mut busy = self.busy();
-        while *busy {
-            busy = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
+        let mut turns = self.turns();
+        while turns.busy {
+            turns = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
                 Some(left) if left.is_zero() => return None,
                 Some(left) => {
-                    let waited = self.free.wait_timeout(busy, left);
+                    let waited = self.free.wait_timeout(turns, left);
                     waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0
                 }
-                None => self.free.wait(busy).unwrap_or_else(|poisoned| poisoned.into_inner()),
+                None => self.wait(turns),
             };
         }
-        *busy = true;
+        turns.busy = true;
         Some(UpTurn(self))
+    }
+
+    fn outgoing(&self, word: &Word) -> Result<Outgoing, Fault> {
+        let word = Outgoing::new(word);
+        if word.len() > self.longest { Err(Fault::NoRoom) } else { Ok(word) }
     }
 }
 
-/// The turn to send a word up, until this is dropped.
+/// The turn to send a word up, until this is dropped. What was to go later goes then.
 pub(crate) struct UpTurn(&'static Up);
 
 impl Drop for UpTurn {
     fn drop(&mut self) {
-        *self.0.busy() = false;
-        self.0.free.notify_one();
+        let mut turns = self.0.turns();
+        let next = turns.next();
+        turns.busy = next.is_some();
+        drop(turns);
+        self.0.free.notify_all();
+        if let Some(word) = next {
+            UpTurn(self.0).finish_elsewhere(word);
+        }
     }
 }
 
-/// How long the parent may take no part of a word before somebody else waits for that.
+/// How long the parent may take no part of a word before somebody else waits for that: of one whose
+/// sender may wait, and of any other.
 const PATIENCE: Duration = Duration::from_millis(100);
+const MOMENT: Duration = Duration::from_millis(1);
 
 impl UpTurn {
     /// Sends a word. The parent takes its first part at once, and if it does not go on to take the
     /// rest, a thread waits for that.
     pub(crate) fn send(self, word: &Word) -> Result<(), Fault> {
-        let mut word = Outgoing::new(word);
-        if word.len() > self.0.longest {
-            return Err(Fault::NoRoom);
-        }
+        let mut word = self.0.outgoing(word)?;
+        self.0.sender.frame(&word)?;
+        if word.gone() { Ok(()) } else { self.go_on(word, PATIENCE) }
+    }
+
+    /// Sends a word, or the rest of it, as long as the parent takes each part within that time; otherwise
+    /// a thread does.
+    fn go_on(self, mut word: Outgoing, patience: Duration) -> Result<(), Fault> {
         let sender = &self.0.sender;
-        loop {
+        while sender.takes_more(Some(Instant::now() + patience)) {
             sender.frame(&word)?;
             if word.gone() {
                 return Ok(());
             }
-            if !sender.takes_more(Some(Instant::now() + PATIENCE)) {
-                return self.finish_elsewhere(word);
-            }
         }
+        self.finish_elsewhere(word);
+        Ok(())
     }
 
-    fn finish_elsewhere(self, word: Outgoing) -> Result<(), Fault> {
+    fn finish_elsewhere(self, word: Outgoing) {
         let rest = Arc::new(Mutex::new(Some((self, word))));
-        let take = |rest: &Mutex<Option<_>>| {
-            rest.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take()
+        let finish = |rest: &Mutex<Option<(UpTurn, Outgoing)>>| {
+            let taken = rest.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+            if let Some((turn, word)) = taken {
+                turn.finish(word);
+            }
         };
         let theirs = Arc::clone(&rest);
-        let started = std::thread::Builder::new()
-            .name("procession-up".to_owned())
-            .stack_size(256 * 1024)
-            .spawn(move || {
-                crate::sys::block_signals();
-                if let Some((turn, word)) = take(&theirs) {
-                    // If the parent has gone, so have we in a moment.
-                    let _ = turn.finish(word);
-                }
-            });
-        match started {
-            Ok(_) => Ok(()),
-            Err(_) => take(&rest).map_or(Ok(()), |(turn, word): (UpTurn, _)| turn.finish(word)),
+        if crate::sys::run_aside("procession-up", move || finish(&theirs)).is_err() {
+            finish(&rest);
         }
     }
 
-    fn finish(self, mut word: Outgoing) -> Result<(), Fault> {
+    /// Sends a word to its end, and all that was to go later.
+    fn finish(self, mut word: Outgoing) {
         loop {
-            self.0.sender.frame(&word)?;
+            if self.0.sender.frame(&word).is_err() {
+                // The parent has gone, and so have we in a moment.
+                *self.0.turns() = Turns { busy: true, ..Turns::default() };
+                return;
+            }
             if word.gone() {
-                return Ok(());
+                let next = self.0.turns().next();
+                self.0.free.notify_all();
+                match next {
+                    Some(next) => word = next,
+                    None => return,
+                }
             }
         }
+    }
+}
+
+impl Turns {
+    /// What goes next of what was to go later.
+    fn next(&mut self) -> Option<Outgoing> {
+        let next = self.later.pop_front()?;
+        self.bytes -= next.len();
+        Some(next)
+    }
+
+    /// Keeps a word for later, if there is room for it.
+    fn keep(&mut self, word: Outgoing) -> Result<(), Outgoing> {
+        if self.later.len() >= MOST.0 || self.bytes >= MOST.1 {
+            return Err(word);
+        }
+        self.bytes += word.len();
+        self.later.push_back(word);
+        Ok(())
     }
 }
 
@@ -141,12 +196,39 @@ pub(crate) fn wait_up(deadline: Instant) -> bool {
 /// [`Fault::NoRoom`] says that the word is longer than this process may send.
 pub(crate) fn up(word: &Word) -> Result<(), Fault> {
     let up = way_up().ok_or(Fault::Gone)?;
-    let word = Outgoing::new(word);
-    if word.len() > up.longest {
-        return Err(Fault::NoRoom);
-    }
+    let word = up.outgoing(word)?;
     let _turn = up.turn(None);
     up.sender.send(&word)
+}
+
+/// Sends a word to the parent after those before it, and waits a moment at the most for that to take it.
+/// From any thread.
+///
+/// [`Fault::NoRoom`] says that the word is longer than this process may send.
+pub(crate) fn up_in_time(word: &Word) -> Result<(), Fault> {
+    let up = way_up().ok_or(Fault::Gone)?;
+    let mut word = up.outgoing(word)?;
+    let mut turns = up.turns();
+    while turns.busy {
+        match turns.keep(word) {
+            Ok(()) => return Ok(()),
+            Err(back) => word = back,
+        }
+        turns = up.wait(turns);
+    }
+    turns.busy = true;
+    drop(turns);
+    UpTurn(up).go_on(word, MOMENT)
+}
+
+/// Waits until the parent has taken all that was said to it: who leaves is not heard any more.
+#[inline]
+pub(crate) fn settle() {
+    let Some(up) = way_up() else { return };
+    let mut turns = up.turns();
+    while turns.busy {
+        turns = up.wait(turns);
+    }
 }
 
 /// Sends bytes that are no word, for tests.
@@ -163,6 +245,7 @@ pub(crate) fn hear_local(handler: fn(Vec<u8>)) {
 
 /// Has what comes from the parent for this process or one below be handed over. What came before
 /// waits.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn hear_packets(handler: fn(Packet)) {
     PACKETS.open(handler);
 }
@@ -204,6 +287,7 @@ impl<T> Inlet<T> {
     }
 
     /// Someone is there. Called by one thread; no lock is held while things are handed over.
+    #[unsafe(link_section = ".procession.start")]
     pub(crate) fn open(&self, handler: fn(T)) {
         loop {
             let waiting = match &mut *self.state() {

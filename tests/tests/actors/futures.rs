@@ -171,6 +171,56 @@ fn a_full_mailbox_is_waited_for_and_then_refused() {
 }
 
 #[test]
+fn what_is_told_after_a_future_was_begun_is_handled_after_it() {
+    for over in BOTH {
+        for told in [true, false] {
+            let actor = builder::<worker>(over).mailbox(1).spawn(()).unwrap();
+            let gate = hold(&actor);
+            let mut first: Vec<_> = (0..10)
+                .map(|n| Box::pin(actor.ask_async(move |reply| Job::AddAndSee(n, reply))))
+                .collect();
+            assert!(first.iter_mut().all(|ask| poll_once(ask.as_mut()).is_pending()));
+            let address = actor.address();
+            let last = std::thread::spawn(move || match told {
+                true => address.tell(Job::Add(99)).unwrap(),
+                false => drop(address.ask(|reply| Job::AddAndSee(99, reply)).unwrap()),
+            });
+            // Waits for room, behind them; where it does not yet, it is later still.
+            std::thread::sleep(Duration::from_millis(20));
+            gate.open();
+
+            within(LIMIT / 3, move || {
+                for (n, ask) in (1..).zip(first) {
+                    assert_eq!(pollster::block_on(ask).unwrap(), (0..n).collect::<Vec<_>>());
+                }
+                last.join().unwrap();
+                let all: Vec<_> = (0..10).chain([99]).collect();
+                assert_eq!(actor.ask(Job::Seen).unwrap(), all);
+            });
+        }
+    }
+}
+
+#[test]
+fn who_does_not_wait_does_not_overtake_what_waits_for_a_future() {
+    for over in BOTH {
+        for _ in 0..20 {
+            let actor = builder::<worker>(over).mailbox(1).spawn(()).unwrap();
+            let gate = hold(&actor);
+            let mut asks: Vec<_> =
+                (0..10).map(|n| Box::pin(actor.ask_async(move |r| Job::AddAndSee(n, r)))).collect();
+            assert!(asks.iter_mut().all(|ask| poll_once(ask.as_mut()).is_pending()));
+
+            gate.open();
+            while actor.try_tell(Job::Add(99)).is_err() {}
+
+            let all: Vec<_> = (0..10).chain([99]).collect();
+            assert_eq!(actor.ask(Job::Seen).unwrap(), all);
+        }
+    }
+}
+
+#[test]
 fn a_future_hears_of_a_death_at_once() {
     for over in BOTH {
         let actor = start(over);

@@ -61,6 +61,33 @@ fn it_is_bounded_and_gives_back_what_does_not_fit() {
 }
 
 #[test]
+fn a_large_message_that_waits_gets_in_when_the_one_in_hand_is_done() {
+    // However the mailbox is asked for the next one: what it had in hand is done by that.
+    let next: [fn(&mut Mailbox<Vec<u8>>); 3] = [
+        |mailbox| drop(mailbox.recv().unwrap()),
+        |mailbox| drop(mailbox.recv_timeout(LIMIT).unwrap()),
+        |mailbox| assert!(mailbox.try_recv().is_err()),
+    ];
+    for next in next {
+        let (address, mut mailbox) = mailbox();
+        address.tell(vec![0; 16 << 20]).unwrap();
+        assert_eq!(mailbox.recv().unwrap().len(), 16 << 20);
+        let other = address.address();
+        let sender = std::thread::spawn(move || other.tell(vec![0; 20_000]));
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!sender.is_finished());
+
+        let asked = std::thread::spawn(move || {
+            next(&mut mailbox);
+            mailbox
+        });
+
+        within(LIMIT / 3, || sender.join().unwrap()).unwrap();
+        drop(within(LIMIT / 3, || asked.join()).unwrap());
+    }
+}
+
+#[test]
 fn who_asks_a_mailbox_that_is_dropped_hears_so() {
     let (address, mut taken) = mailbox();
     let other = address.address();

@@ -9,6 +9,7 @@ mod here;
 mod racing;
 mod receiving;
 mod replies;
+mod rights;
 mod sizes;
 mod surroundings;
 mod telling;

@@ -17,6 +17,7 @@ pub(crate) enum Job {
     Add(u64),
     /// All that was added, in order.
     Seen(Reply<Vec<u64>>),
+    AddAndSee(u64, Reply<Vec<u64>>),
     Echo(u64, Reply<u64>),
     Pid(Reply<u32>),
     /// Says that it is in hand, and has it there until the gate is open.
@@ -34,6 +35,8 @@ pub(crate) enum Job {
     Relay(Vec<Address<Job>>, u64, Reply<u64>),
     /// Answers after this time.
     Late(Duration, Reply<()>),
+    /// Says that it is in hand, and has it there until the actor is asked to stop.
+    AwaitStop(Reply<()>),
     End(End),
     /// Ends while it has the right to answer.
     EndWith(End, Reply<u64>),
@@ -57,6 +60,10 @@ pub(crate) fn worker(mailbox: Mailbox<Job>) -> u64 {
         match job {
             Job::Add(n) => seen.push(n),
             Job::Seen(reply) => reply.send(seen.clone()),
+            Job::AddAndSee(n, reply) => {
+                seen.push(n);
+                reply.send(seen.clone());
+            }
             Job::Echo(n, reply) => reply.send(n),
             Job::Pid(reply) => reply.send(std::process::id()),
             Job::Hold(gate, reply) => {
@@ -75,6 +82,10 @@ pub(crate) fn worker(mailbox: Mailbox<Job>) -> u64 {
             Job::Late(time, reply) => {
                 std::thread::sleep(time);
                 reply.send(());
+            }
+            Job::AwaitStop(reply) => {
+                reply.send(());
+                procession::stopping().wait();
             }
             Job::End(End::Return) => break,
             Job::End(end) | Job::EndWith(end, _) => end.now(),

@@ -3,12 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
+mod begun;
 mod cast;
 mod credits;
 mod crowds;
 mod deaths;
 mod mistakes;
+mod narrow;
 mod routes;
+mod standing;
 mod watching;
 
 procession_tests::leaves_nothing_behind!();

@@ -87,8 +87,7 @@ fn assert_none_left(mut command: Command, run: &str, end: impl Fn(&mut Running))
         head.hear("family");
         // One that is frozen right after a start holds up nobody: its child has all that it needs. Over
         // frames the arguments may not be there yet.
-        let frames = std::env::var("PROCESSION_CARRIER").is_ok_and(|it| it == "frames");
-        let below = if with == "frozen" && frames { 2 } else { DEPTH as usize };
+        let below = if with == "frozen" && Over::Usual.is_frames() { 2 } else { DEPTH as usize };
         let all = || (1 + below..=1 + DEPTH as usize).contains(&marked(&entry).len());
         assert!(procession_tests::soon(LIMIT, all), "{with}: {:?}", marked(&entry));
 

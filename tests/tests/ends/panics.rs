@@ -151,10 +151,17 @@ fn exit_after_a_caught_panic(code: i32) {
 }
 
 #[process]
+fn die_after_a_caught_panic(signal: i32) {
+    let _ = catch_unwind(|| panic!("that is over"));
+    let _ = std::thread::spawn(|| panic!("and so is that")).join();
+    // SAFETY: the call touches no memory.
+    unsafe { libc::raise(signal) };
+}
+
+#[process]
 fn abort_after_a_caught_panic(_unused: ()) {
     let _ = catch_unwind(|| panic!("that is over"));
-    // SAFETY: the call touches no memory.
-    unsafe { libc::raise(libc::SIGILL) };
+    std::process::abort()
 }
 
 #[test]
@@ -162,9 +169,13 @@ fn a_caught_panic_is_not_the_reason_of_another_end() {
     for over in BOTH {
         let child = over.builder::<exit_after_a_caught_panic>().spawn(3).unwrap();
         assert_eq!(end_of(&child), ExitReason::Exited(3));
-        let child = over.builder::<abort_after_a_caught_panic>().spawn(()).unwrap();
-        let reason = end_of(&child);
-        assert!(matches!(reason, ExitReason::Signaled { .. }), "{over:?}: {reason:?}");
+        let ill = over.builder::<die_after_a_caught_panic>().spawn(libc::SIGILL).unwrap();
+        let abort = over.builder::<die_after_a_caught_panic>().spawn(libc::SIGABRT).unwrap();
+        let library = over.builder::<abort_after_a_caught_panic>().spawn(()).unwrap();
+        for child in [ill, abort, library] {
+            let reason = end_of(&child);
+            assert!(matches!(reason, ExitReason::Signaled { .. }), "{over:?}: {reason:?}");
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use procession_tests::not_tested;
+
 use crate::family::{command, run, run_cargo};
 use crate::outside::{Scratch, build, cargo, program, standard_library};
 
@@ -33,7 +35,7 @@ fn tour(program: &Path) {
 fn all_builds() -> bool {
     let all = env::var_os("PROCESSION_TEST_BUILDS").is_some_and(|builds| builds == "all");
     if !all {
-        eprintln!("not tried: building it takes long; PROCESSION_TEST_BUILDS=all tries it");
+        not_tested("building it takes long; PROCESSION_TEST_BUILDS=all does");
     }
     all
 }
@@ -96,7 +98,7 @@ fn with_the_shared_standard_library() {
 #[test]
 fn with_everything_in_the_program() {
     if !cfg!(target_env = "gnu") {
-        eprintln!("not tried: this is how programs are built for this target anyway");
+        not_tested("this is how programs are built for this target anyway");
         return;
     }
     tour(&tour_with(&["-Ctarget-feature=+crt-static"], "tour_static"));

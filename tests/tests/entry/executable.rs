@@ -6,6 +6,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use procession_tests::not_tested;
+
 use crate::family::{Ran, command, run};
 use crate::outside::{Scratch, build, built, program};
 
@@ -140,7 +142,7 @@ fn loader() -> Option<String> {
 #[test]
 fn under_an_explicit_loader_the_program_must_be_named() {
     let Some(loader) = loader() else {
-        eprintln!("not tried: this process has no dynamic linker");
+        not_tested("this process has no dynamic linker");
         return;
     };
     let own = built("versions");
@@ -158,7 +160,7 @@ fn under_an_explicit_loader_the_program_must_be_named() {
 #[test]
 fn under_an_explicit_loader_functions_of_other_types_are_not_called() {
     let Some(loader) = loader() else {
-        eprintln!("not tried: this process has no dynamic linker");
+        not_tested("this process has no dynamic linker");
         return;
     };
     let (first, next) = (built("versions"), next_version());

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+use procession_tests::not_tested;
+
 use crate::family::{Ran, command, run, run_cargo};
 use crate::outside::{cargo, cargo_itself, program};
 
@@ -81,7 +83,7 @@ fn benches_and_their_tests_spawn() {
 #[test]
 fn nextest_runs_them_all() {
     if !run(command(cargo_itself()).args(["nextest", "--version"])).status.success() {
-        eprintln!("not tried: there is no cargo-nextest on this machine");
+        not_tested("there is no cargo-nextest on this machine");
         return;
     }
     let ran = well(&["nextest", "run"], &["--package=newcomer", "--package=unaware"]);

@@ -88,6 +88,29 @@ fn a_deadline_holds_although_nobody_reads_what_the_program_prints() {
     reader.join().unwrap().unwrap();
 }
 
+/// As above, but who waits is the one that looks after the child.
+#[test]
+fn a_join_returns_although_nobody_reads_what_the_program_prints() {
+    let mut program = as_program(|| {
+        let child = endless_line::builder().timeout(Duration::from_millis(300)).spawn(()).unwrap();
+        eprintln!("joined={:?}", child.join().map_err(|error| error.reason().clone()));
+        std::process::exit(0);
+    });
+    let mut child = Unread::start(&mut program);
+    let mut stderr = child.0.stderr.take().unwrap();
+    let (said, hear) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        stderr.read_to_string(&mut text).unwrap();
+        said.send(text).unwrap();
+    });
+
+    let text = hear.recv_timeout(LIMIT).expect("it ends before anything is read");
+    assert!(text.contains("joined=Err(TimedOut("), "{text}");
+    child.0.wait().unwrap();
+    reader.join().unwrap();
+}
+
 /// A program whose output is piped to a test that reads it when it likes.
 struct Unread(std::process::Child);
 

@@ -1,12 +1,15 @@
 //! No item whose result was published runs twice, and none is left out: side effects are counted.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{PipeWriter, Read};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use procession::process;
+use procession::{Pool, process};
 use procession_tests::{BOTH, LIMIT, alone, eventually};
 
 use super::work::{Act, Files, act, builder, note, noted, pids, pool, signal, square};
@@ -31,6 +34,19 @@ fn tell(pipe: String, n: u64, fatal: bool) -> u64 {
         std::process::abort();
     }
     n
+}
+
+/// A pipe for numbers: its path, its end that is written, and who reads what comes until that is closed.
+fn pipe() -> (String, PipeWriter, JoinHandle<Vec<u64>>) {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let path = format!("/proc/{}/fd/{}", std::process::id(), writer.as_raw_fd());
+    let reading = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).unwrap();
+        let (numbers, _) = bytes.as_chunks::<8>();
+        numbers.iter().map(|number| u64::from_le_bytes(*number)).collect()
+    });
+    (path, writer, reading)
 }
 
 fn counts(numbers: Vec<u64>) -> BTreeMap<u64, u32> {
@@ -71,14 +87,7 @@ fn what_a_dead_worker_had_not_begun_runs_exactly_once_elsewhere() {
 fn side_effects_through_a_pipe_are_as_many_as_there_are_items() {
     alone!({
         for over in BOTH {
-            let (mut reader, writer) = std::io::pipe().unwrap();
-            let path = format!("/proc/{}/fd/{}", std::process::id(), writer.as_raw_fd());
-            let reading = std::thread::spawn(move || {
-                let mut bytes = Vec::new();
-                reader.read_to_end(&mut bytes).unwrap();
-                let (numbers, _) = bytes.as_chunks::<8>();
-                numbers.iter().map(|number| u64::from_le_bytes(*number)).collect::<Vec<u64>>()
-            });
+            let (path, writer, reading) = pipe();
             let pool = pool(over, 2);
             let items = (0..3_000).map(|n| (path.clone(), n, n % 500 == 250));
 
@@ -116,24 +125,30 @@ fn only_the_task_in_hand_runs_again_where_retries_are_allowed() {
     }
 }
 
+/// Kills workers of a pool, one after the other, until it is told to stop.
+fn killer(pool: &Arc<Pool>) -> (Sender<()>, JoinHandle<()>) {
+    let (stop, stopped) = channel();
+    let victims = Arc::clone(pool);
+    let killer = std::thread::spawn(move || {
+        let mut nth = 0;
+        while stopped.recv_timeout(Duration::from_millis(20)).is_err() {
+            nth += 1;
+            if let Some(pid) = pids(&victims).get(nth % 2) {
+                signal(*pid, libc::SIGKILL);
+            }
+        }
+    });
+    (stop, killer)
+}
+
 /// Workers are killed at moments that nobody chose: a task that failed may have run, and any other
 /// ran once.
 #[test]
 fn killing_workers_at_any_moment_runs_no_task_twice_and_forgets_none() {
     for over in BOTH {
-        let (pool, files) = (std::sync::Arc::new(pool(over, 2)), Files::new());
+        let (pool, files) = (Arc::new(pool(over, 2)), Files::new());
         let ran = files.file();
-        let (stop, stopped) = std::sync::mpsc::channel::<()>();
-        let victims = std::sync::Arc::clone(&pool);
-        let killer = std::thread::spawn(move || {
-            let mut nth = 0;
-            while stopped.recv_timeout(Duration::from_millis(20)).is_err() {
-                nth += 1;
-                if let Some(pid) = pids(&victims).get(nth % 2) {
-                    signal(*pid, libc::SIGKILL);
-                }
-            }
-        });
+        let (stop, killer) = killer(&pool);
 
         let (mut failed, mut all) = (0, 0);
         for round in 0..20 {
@@ -157,6 +172,35 @@ fn killing_workers_at_any_moment_runs_no_task_twice_and_forgets_none() {
         // Three that were killed at their start in a row are given up for a while.
         eventually(LIMIT, || pool.map::<square>(0..3).is_ok_and(|all| all == [0, 1, 4]));
     }
+}
+
+/// The same where tasks may be tried again: then what ran more than once was, and is counted.
+#[test]
+fn killing_workers_at_any_moment_repeats_nothing_but_what_is_counted_as_a_retry() {
+    alone!({
+        for over in BOTH {
+            let (pool, (path, writer, reading)) = (Arc::new(pool(over, 2)), pipe());
+            let (stop, killer) = killer(&pool);
+
+            let mut failed = 0;
+            for round in 0..20 {
+                let items = (0..500).map(|n| (path.clone(), round * 500 + n, false));
+                let results = pool.tasks::<tell>().retries(2).try_map(items);
+                failed += results.iter().filter(|result| result.is_err()).count();
+            }
+            stop.send(()).unwrap();
+            killer.join().unwrap();
+            let retried = pool.progress().retried;
+            pool.join().unwrap();
+            drop(writer);
+
+            let counts = counts(reading.join().unwrap());
+            let again: u32 = counts.values().map(|times| times - 1).sum();
+            assert!(u64::from(again) <= retried, "{over:?}: {again} ran again, {retried} retried");
+            assert!(counts.values().all(|&times| times <= 3), "{over:?}");
+            assert!(counts.len() + failed >= 10_000, "{over:?}: {failed} failed");
+        }
+    });
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use procession::{Pool, PoolError, TaskFailure, process};
 use procession_tests::{BOTH, LIMIT, assert_no_children_left, eventually, within};
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 use super::work::{Act, Files, act, builder, note, noted, pids, signal, square};
 
 static IN_STATIC: AtomicU64 = AtomicU64::new(0);
@@ -242,4 +244,42 @@ fn a_pool_that_was_dropped_while_its_workers_begin_leaves_none() {
             assert_no_children_left();
         }
     });
+}
+
+/// It panicked under the lock of the pool, and the keeper with it: nothing was ever started again.
+#[test]
+fn what_an_initializer_returned_may_panic_as_it_is_read() {
+    /// Cannot be read: the second time that it is tried it can.
+    #[derive(Debug, Serialize)]
+    struct Unreadable;
+
+    impl std::fmt::Display for Unreadable {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("unreadable")
+        }
+    }
+
+    static READ: AtomicU64 = AtomicU64::new(0);
+
+    impl<'a> Deserialize<'a> for Unreadable {
+        fn deserialize<D: Deserializer<'a>>(from: D) -> Result<Self, D::Error> {
+            assert!(READ.fetch_add(1, Ordering::Relaxed) > 0, "not this time");
+            <()>::deserialize(from).map(|()| Unreadable)
+        }
+    }
+
+    #[process]
+    fn begin_badly(tries: PathBuf) -> Result<(), Unreadable> {
+        note(&tries, 1);
+        if noted(&tries).len() > 1 { Ok(()) } else { Err(Unreadable) }
+    }
+
+    for over in BOTH {
+        READ.store(0, Ordering::Relaxed);
+        let files = Files::new();
+        let pool =
+            builder(over).workers(1).initializer::<begin_badly>(files.file()).build().unwrap();
+
+        assert_eq!(within(LIMIT, move || pool.map::<square>(0..5)).unwrap()[4], 16, "{over:?}");
+    }
 }

@@ -128,3 +128,13 @@ fn retries_and_progress_work_inline() {
     let last = last.unwrap();
     assert_eq!((last.done, last.failed, last.retried, last.total), (3, 0, 1, Some(3)), "{last}");
 }
+
+/// It panicked out of `on_done`; a pool with workers catches it.
+#[test]
+fn a_callback_that_panics_does_so_to_itself() {
+    let pool = Pool::inline();
+
+    pool.submit::<square>(3).unwrap().on_done(|_| panic!("not today"));
+
+    assert_eq!(pool.submit::<square>(3).unwrap().join().unwrap(), 9);
+}

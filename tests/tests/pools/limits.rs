@@ -1,14 +1,16 @@
 //! Where the system has no room for workers, or they cannot be started at all.
 
 use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use procession::{Output, PoolError, TaskFailure, process};
+use procession::{Output, Pool, PoolError, TaskFailure, process};
 use procession_tests::{
-    BOTH, LIMIT, alone, assert_no_children_left, eventually, settled_descriptors,
+    BOTH, LIMIT, Over, alone, assert_no_children_left, eventually, settled_descriptors, within,
 };
 
-use super::work::{Act, act, builder, pids, pool, square};
+use super::work::{Act, Files, act, builder, noted, pids, pool, square};
 
 fn set_limit(what: libc::__rlimit_resource_t, most: u64) {
     let limit = libc::rlimit { rlim_cur: most, rlim_max: 4096 };
@@ -163,6 +165,85 @@ fn a_large_task_fails_where_no_descriptor_is_left_for_it_and_the_pool_goes_on() 
             drop(files);
             set_limit(libc::RLIMIT_NOFILE, 4096);
             assert_eq!(pool.map::<length>([vec![7; 5_000_000]]).unwrap(), [5_000_000]);
+        }
+    });
+}
+
+/// The worker waited for its initializer for ever, and everybody for the worker.
+#[test]
+fn an_initializer_whose_input_cannot_be_sent_fails_what_waits_with_the_cause() {
+    #[process]
+    fn take(_text: String) {}
+
+    alone!({
+        // A region of shared memory is a file, and no file may be longer.
+        let limit = libc::rlimit { rlim_cur: 48 << 20, rlim_max: 48 << 20 };
+        // SAFETY: the pointer is to a local variable of the right type.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
+        let input = "x".repeat(64 << 20);
+        let made = || Pool::builder().workers(1).initializer::<take>(input.clone());
+
+        let pool = made().build().unwrap();
+        let result = within(LIMIT, move || pool.map::<square>(0..10));
+        if Over::Usual.is_frames() {
+            // These need no region.
+            assert_eq!(result.unwrap()[9], 81);
+            made().prestart().build().unwrap();
+        } else {
+            let error = result.unwrap_err();
+            assert!(matches!(error.failure(), TaskFailure::NoWorker(_)), "{error}");
+            let why = "no descriptor or memory for its input";
+            assert!(error.to_string().contains(why), "{error}");
+            let error = made().prestart().build().unwrap_err();
+            assert!(matches!(error, PoolError::Initializer { .. }), "{error}");
+        }
+    });
+}
+
+/// Its task was run once more, though it was done.
+#[test]
+fn a_large_result_that_cannot_be_had_once_its_worker_ended_is_an_error_and_its_task_runs_once() {
+    #[process]
+    fn noted_bytes(file: std::path::PathBuf, length: usize) -> Vec<u8> {
+        super::work::note(&file, 1);
+        vec![7; length]
+    }
+
+    alone!({
+        for over in BOTH {
+            let files = Files::new();
+            let ran = files.file();
+            let pool = builder(over).workers(1).max_tasks_per_worker(1).prestart().build().unwrap();
+            set_limit(libc::RLIMIT_NOFILE, 128);
+            // What the end of the worker sets free is taken as well.
+            let done = Arc::new(AtomicBool::new(false));
+            let (until, mut open) = (Arc::clone(&done), Vec::new());
+            let hoard = std::thread::spawn(move || {
+                while !until.load(Ordering::Relaxed) {
+                    open.extend(File::open("/dev/null"));
+                }
+            });
+
+            let tasks = pool.tasks::<noted_bytes>().retries(5);
+            let task = tasks.submit((ran.clone(), 5_000_000)).unwrap();
+            assert!(task.wait_timeout(LIMIT), "{}", pool.dump());
+
+            // Over frames it needs no descriptor.
+            match task.join() {
+                Ok(bytes) => assert_eq!(bytes.len(), 5_000_000),
+                Err(error) => {
+                    let why = "no descriptor or memory for what that had left";
+                    let failure = error.failure();
+                    let said =
+                        matches!(failure, TaskFailure::Undeliverable(text) if text.contains(why));
+                    assert!(said, "{over:?}: {error}");
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+            hoard.join().unwrap();
+            set_limit(libc::RLIMIT_NOFILE, 4096);
+            eventually(LIMIT, || pool.map::<length>([vec![7; 5]]).is_ok_and(|all| all == [5]));
+            assert_eq!(noted(&ran).len(), 1, "{over:?}");
         }
     });
 }

@@ -12,6 +12,7 @@ mod forks;
 mod futures;
 mod initializing;
 mod inline;
+mod inputs;
 mod limits;
 mod mapping;
 mod parents;

@@ -6,9 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use procession::TaskFailure;
-use procession_tests::{BOTH, LIMIT, eventually};
+use procession_tests::{BOTH, LIMIT, alone, eventually};
 
-use super::work::{Act, Files, act, in_frames, nap, noted, pool, square};
+use super::work::{Act, Files, act, nap, noted, pool, square};
 
 #[test]
 fn a_stream_gives_results_in_the_order_of_the_input() {
@@ -81,6 +81,34 @@ fn an_endless_input_of_trivial_tasks_is_streamed_without_growing() {
 }
 
 #[test]
+fn a_million_streamed_tasks_take_no_more_memory_than_the_first_ones() {
+    /// How many bytes of memory this process has in use.
+    fn resident() -> u64 {
+        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+        pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    }
+
+    alone!({
+        for over in BOTH {
+            let (pool, mut before, mut most) = (pool(over, 2), 0, 0);
+            // In frames they take twenty times as long.
+            let count = if over.is_frames() { 50_000 } else { 1_000_000 };
+            for (n, result) in (0..count).zip(pool.stream::<square>(0..)) {
+                assert_eq!(result.unwrap(), n * n);
+                match n {
+                    n if n == count / 5 => before = resident(),
+                    n if n > count / 5 && n % 10_000 == 0 => most = most.max(resident()),
+                    _ => {}
+                }
+            }
+
+            let more = most.saturating_sub(before) >> 20;
+            assert!(before > 0 && more <= 8, "{over:?}: {more} MiB more");
+        }
+    });
+}
+
+#[test]
 fn a_stream_that_is_dropped_pulls_no_more_and_what_nobody_began_never_runs() {
     for over in BOTH {
         let (pool, files, pulled) = (pool(over, 2), Files::new(), Cell::new(0));
@@ -98,7 +126,7 @@ fn a_stream_that_is_dropped_pulls_no_more_and_what_nobody_began_never_runs() {
         eventually(LIMIT, || pool.progress().running == 0);
         assert_eq!(pool.map::<square>(0..3).unwrap(), [0, 1, 4]);
         assert_eq!(pulled.get(), before);
-        let most = taken + if in_frames(over) { 18 } else { 4 };
+        let most = taken + if over.is_frames() { 18 } else { 4 };
         let now = noted(&ran).len();
         assert!(now <= most, "{over:?}: {now} ran, {taken} when it was dropped");
         std::thread::sleep(Duration::from_millis(50));

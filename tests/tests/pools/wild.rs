@@ -3,9 +3,9 @@
 use std::fs;
 
 use procession::{Pool, TaskFailure, process};
-use procession_tests::{LIMIT, eventually, is_gone, within};
+use procession_tests::{LIMIT, Over, eventually, is_gone, not_tested, within};
 
-use super::work::{in_frames, pids, square};
+use super::work::{pids, square};
 
 /// Writes over all memory that it shares with others and may write, and does not come back.
 #[process]
@@ -28,8 +28,8 @@ fn scribble(_: ()) {
 /// The pool looked at it again and again, let nobody else look, and so never heard that it was dead.
 #[test]
 fn a_worker_that_makes_no_sense_is_killed_and_the_others_go_on() {
-    if in_frames(procession_tests::Over::Usual) {
-        println!("skipped: over frames nothing is shared that could be written over");
+    if Over::Usual.is_frames() {
+        not_tested("in frames nothing is shared that could be written over");
         return;
     }
     let pool = Pool::builder().workers(2).prestart().build().unwrap();

@@ -150,12 +150,6 @@ pub(crate) fn pid_in(file: &Path) -> u32 {
     std::fs::read_to_string(file).unwrap().parse().unwrap()
 }
 
-/// Whether what is sent to a worker lies there until it is done: frames cannot be taken back, so
-/// there are few of them at a time.
-pub(crate) fn in_frames(over: Over) -> bool {
-    over == Over::Frames || std::env::var("PROCESSION_CARRIER").is_ok_and(|it| it == "frames")
-}
-
 pub(crate) fn builder(over: Over) -> PoolBuilder {
     match over {
         Over::Usual => Pool::builder(),

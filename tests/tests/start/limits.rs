@@ -5,10 +5,10 @@ use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use procession::{Error, ExitReason, SpawnError, process};
+use procession::{Error, ExitReason, Output, SpawnError, process};
 use procession_tests::{
     BOTH, LIMIT, Over, Running, again, alone, as_program, descriptors, end_of, eventually,
-    state_of, succeeds, value_of,
+    not_tested, state_of, succeeds, value_of,
 };
 
 #[process]
@@ -223,7 +223,7 @@ fn descriptors_that_vanish_during_a_start_are_typed_errors() {
 fn the_process_limit_is_a_typed_error() {
     // SAFETY: the call only asks.
     if unsafe { libc::geteuid() } != 0 {
-        eprintln!("not tested: only root can become a user that has no processes yet");
+        not_tested("only root can become a user that has no processes yet");
         return;
     }
     alone!({
@@ -273,7 +273,7 @@ fn wait_alone(user: u32) -> bool {
 fn a_process_that_has_no_thread_left_hears_that_it_should_stop() {
     // SAFETY: the call only asks.
     if unsafe { libc::geteuid() } != 0 {
-        eprintln!("not tested: only root can become a user that has no processes yet");
+        not_tested("only root can become a user that has no processes yet");
         return;
     }
     for (over, user) in BOTH.into_iter().zip(55_321 + std::process::id() % 1000..) {
@@ -342,5 +342,35 @@ fn what_another_thread_starts_inherits_nothing_that_a_child_does() {
             over.store(true, Ordering::Relaxed);
             assert!(others.iter().all(|open| *open == usual), "{usual:?}: {others:?}");
         });
+    });
+}
+
+#[process]
+fn chatter() {
+    loop {
+        println!("still here");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// As by a program that shuts itself in.
+#[test]
+fn children_are_looked_after_when_the_limit_falls_below_what_there_is_to_wait_for() {
+    alone!({
+        for most in 1..10 {
+            let time = Duration::from_millis(300);
+            let late = chatter::builder().stdout(Output::Captured).timeout(time).spawn(()).unwrap();
+            let stopped = large::builder().stdout(Output::Captured).spawn(10).unwrap();
+            eventually(LIMIT, || stopped.output_tail().stdout.contains("begun"));
+            // Those who look after them wait by now, and again after each line.
+            set_descriptor_limit(most);
+            stopped.stop(LIMIT).unwrap();
+            let ends = (late.wait_timeout(LIMIT), stopped.wait_timeout(LIMIT));
+            set_descriptor_limit(1024);
+
+            let expected = (Some(ExitReason::TimedOut(time)), Some(ExitReason::Finished));
+            assert_eq!(ends, expected, "limit {most}");
+            assert_eq!(value_of(stopped).unwrap(), vec![7; 10]);
+        }
     });
 }

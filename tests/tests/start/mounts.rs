@@ -6,7 +6,7 @@ use std::ffi::CString;
 use std::path::Path;
 
 use procession::process;
-use procession_tests::{Place, Running, alone, as_program};
+use procession_tests::{Place, Running, alone, as_program, not_tested};
 
 #[process]
 fn square(n: u64) -> u64 {
@@ -17,7 +17,7 @@ fn is_root() -> bool {
     // SAFETY: the call only asks.
     let root = unsafe { libc::geteuid() } == 0;
     if !root {
-        eprintln!("not tested: only root can mount");
+        not_tested("only root can mount");
     }
     root
 }
@@ -39,7 +39,7 @@ fn own_view() -> bool {
     let private = libc::MS_REC | libc::MS_PRIVATE;
     let own = own && mount(None, Path::new("/"), private, "");
     if !own {
-        eprintln!("not tested: this system does not let root mount");
+        not_tested("this system does not let root mount");
     }
     own
 }

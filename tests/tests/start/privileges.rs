@@ -8,7 +8,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use procession::process;
-use procession_tests::{LIMIT, Place, Running, again, alone, as_program, eventually, is_gone};
+use procession_tests::{
+    LIMIT, Place, Running, again, alone, as_program, eventually, is_gone, not_tested,
+};
 
 #[process]
 fn user() -> u32 {
@@ -22,7 +24,7 @@ fn user() -> u32 {
 fn a_daemon_that_has_dropped_root_starts_processes() {
     // SAFETY: the call only asks.
     if unsafe { libc::geteuid() } != 0 {
-        eprintln!("not tested: only root can drop root");
+        not_tested("only root can drop root");
         return;
     }
     alone!({
@@ -97,7 +99,7 @@ fn map_users(command: &mut Command) {
 fn a_worker_that_drops_root_dies_with_its_parent_all_the_same() {
     // SAFETY: the call only asks.
     if unsafe { libc::geteuid() } != 0 {
-        eprintln!("not tested: only root can drop root");
+        not_tested("only root can drop root");
         return;
     }
     let program = as_program(|| {
@@ -110,7 +112,7 @@ fn a_worker_that_drops_root_dies_with_its_parent_all_the_same() {
     map_users(probe.arg("--list").stdout(Stdio::null()));
     let maps = probe.status().is_ok_and(|status| status.success());
     if !maps {
-        eprintln!("not tested where users are mapped: that may not be done here");
+        not_tested("no user may be mapped here");
     }
     for (hears, mapped) in [(false, false), (true, false), (false, true), (true, true)] {
         if mapped && !maps {

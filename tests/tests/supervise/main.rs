@@ -1,5 +1,13 @@
 //! Supervisors of real processes: who comes back, with what in the mailbox, and how all of it ends.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
+
+mod retries;
+mod room;
+mod starts;
+mod structs;
+mod wild;
+
 use std::time::{Duration, Instant};
 
 use procession::{

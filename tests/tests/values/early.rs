@@ -28,6 +28,11 @@ fn late(n: u64) -> u64 {
 }
 
 #[process]
+fn double(n: u64) -> u64 {
+    2 * n
+}
+
+#[process]
 fn failing(n: u64) -> u64 {
     panic!("{n} is too many")
 }
@@ -154,6 +159,23 @@ fn who_comes_for_the_value_at_any_moment_hears_of_the_end() {
             while begun.elapsed() < Duration::from_micros(900 + 10 * round) {}
             let error = within(LIMIT, || child.value().map(|(value, _)| value)).unwrap_err();
             assert_eq!(error.reason(), &ExitReason::Exited(4), "{over:?}, {round}");
+        }
+    }
+}
+
+#[test]
+fn whoever_has_the_value_at_any_moment_leaves_a_process_that_is_looked_after() {
+    for over in BOTH {
+        for round in 0..100 {
+            let child = over.builder::<double>().spawn(round).unwrap();
+            // The one who looks after it begins about then.
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_micros(600 + round * 10) {
+                std::thread::yield_now();
+            }
+            let (value, rest) = child.value().unwrap();
+            assert_eq!(value, 2 * round);
+            assert_eq!(rest.wait_timeout(LIMIT), Some(ExitReason::Finished), "round {round}");
         }
     }
 }

@@ -42,11 +42,11 @@ fn small_values_cross_both_ways() {
     }
 }
 
-/// A quarter of the ring is the most that goes through it: 8 KiB to the parent, 16 KiB to the
+/// A quarter of the ring is the most that goes through it: 4 KiB to the parent, 8 KiB to the
 /// child. What is larger lies in a region of its own.
 #[test]
 fn values_around_a_quarter_of_a_ring_cross_both_ways() {
-    for quarter in [8 << 10, 16 << 10, 32 << 10, 64 << 10] {
+    for quarter in [4 << 10, 8 << 10, 16 << 10, 32 << 10, 64 << 10] {
         for less in [0, 1, 7, 8, 9, 15, 16, 17, 24, 32] {
             for over in BOTH {
                 assert_crosses(over, quarter - less);

@@ -67,6 +67,13 @@ impl Line {
         }
     }
 
+    /// Its reader is dead, and what that made of the ring's words is not believed any more.
+    pub(super) fn forget_reader(&mut self, from: u64) {
+        if let Line::Ring(ring) = self {
+            ring.rewind(from);
+        }
+    }
+
     /// Has the next reader begin at a position.
     pub(super) fn hand_over(
         &mut self,
@@ -92,7 +99,7 @@ impl Line {
         }
     }
 
-    pub(super) fn finish(&self) {
+    pub(super) fn finish(&mut self) {
         if let Line::Ring(ring) = self {
             ring.finish();
         }

@@ -30,6 +30,7 @@ pub(crate) use registry::{close, find, open};
 pub(crate) use send::Mail;
 use send::Refusal;
 pub(crate) use serve::{Fed, Taken};
+use transit::Parked;
 pub(crate) use transit::{Arrival, CREDIT};
 use watch::End;
 
@@ -68,11 +69,11 @@ struct State {
     incarnation: u32,
     last_end: Option<End>,
     /// From other processes, until there is room.
-    parked: VecDeque<Arrival>,
+    parked: VecDeque<Parked>,
     pumping: bool,
     /// Processes that wait until what they sent has found room.
     senders: Vec<(ProcessId, Right)>,
-    /// Who waits for room, one behind the other.
+    /// Who waits for room, one behind the other, and what is parked.
     queue: VecDeque<u64>,
     tickets: u64,
     watchers: HashMap<u64, Right>,

@@ -114,9 +114,7 @@ impl Slot {
     /// Waits until it is one's turn to wait for room.
     pub(super) fn stand_in_line(&self, deadline: Instant) -> Result<Turn<'_>, Undelivered> {
         let mut state = self.state();
-        state.tickets += 1;
-        let ticket = state.tickets;
-        state.queue.push_back(ticket);
+        let ticket = state.draw_ticket();
         let turn = Turn { slot: self, ticket };
         while state.queue.front() != Some(&ticket) {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -276,6 +274,13 @@ impl Slot {
 }
 
 impl State {
+    /// The last place of those who wait for room.
+    pub(super) fn draw_ticket(&mut self) -> u64 {
+        self.tickets += 1;
+        self.queue.push_back(self.tickets);
+        self.tickets
+    }
+
     /// Where messages that this process holds itself are too many bytes for another large one: up to
     /// where they have to be done. A ring has a bound of its own.
     fn too_much(&mut self) -> Option<u64> {

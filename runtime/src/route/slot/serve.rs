@@ -66,9 +66,12 @@ impl Slot {
         self.feed(&mut state);
     }
 
-    /// There will be no word from the process that was to serve it: its start failed.
-    pub(crate) fn unserved(&self) {
-        self.state().serving = None;
+    /// The process that was to serve it never hears what to do: its start failed. What waits is for the
+    /// next one, and so are the rights in it.
+    pub(crate) fn unserved(&self, edge: &Edge) {
+        let mut state = self.state();
+        state.serving = None;
+        edge.take_rights();
     }
 
     /// Serves it from this very process.
@@ -95,7 +98,7 @@ impl Slot {
         let incarnation = state.incarnation;
         state.last_end = Some(End { pid, incarnation, reason: reason.clone() });
         let suspects = state.take_suspects(self.terms.retries, reason);
-        let parked = state.parked.iter().flat_map(|arrival| &arrival.rights);
+        let parked = state.parked().flat_map(|arrival| &arrival.rights);
         let kept = state.kept.rights().chain(parked);
         let kept: HashSet<u64> = kept.map(|right| right.number).collect();
         self.answers.retain(|number| kept.contains(&number));
@@ -106,9 +109,9 @@ impl Slot {
             let loss = Loss::Crashed { pid, reason: reason.clone() };
             letters::post(self.letter(&state, suspect, loss));
         }
-        if let Some(room) = state.line.waiting_room() {
-            room.toll();
-        }
+        let from = state.resume();
+        state.line.forget_reader(from);
+        self.look_for_room(&state);
         drop(state);
         for right in lost {
             post::answer(right, Err(self.died(pid, reason)));
@@ -138,7 +141,7 @@ impl Slot {
     fn wind_up(&self, why: &Undelivered) {
         let mut state = self.state();
         state.prune();
-        let parked = std::mem::take(&mut state.parked);
+        let parked = state.take_parked();
         let watchers = std::mem::take(&mut state.watchers);
         let mut rights: Vec<_> = state.senders.drain(..).map(|(_, right)| right).collect();
         // What was in hand when a process ended is in doubt, however long it waited to be tried again.
@@ -210,13 +213,17 @@ impl Slot {
         if matches!(state.status, Status::Open) {
             state.status = Status::Draining;
             state.line.finish();
-            if let Some(room) = state.line.waiting_room() {
-                // Who waits for room hears that there will be none.
-                room.toll();
-            }
+            // Who waits for room hears that there will be none.
+            self.look_for_room(&state);
             self.feed(&mut state);
         }
-        drop(state);
+    }
+
+    /// Has those who wait for room look again. They sleep where the messages are: at the ring, or here.
+    fn look_for_room(&self, state: &State) {
+        if let Some(room) = state.line.waiting_room() {
+            room.toll();
+        }
         self.changed.notify_all();
     }
 
@@ -274,9 +281,8 @@ impl Slot {
     /// The mailbox of this process is done with what it took.
     pub(crate) fn done(&self) {
         let mut state = self.state();
-        state.hand = None;
-        if let Line::Held(held) = &mut state.line {
-            held.done = held.taken;
+        if state.put_down() {
+            self.changed.notify_all();
         }
     }
 
@@ -286,10 +292,7 @@ impl Slot {
         loop {
             let over = matches!(state.status, Status::Over(_));
             let draining = matches!(state.status, Status::Draining);
-            let Line::Held(held) = &mut state.line else { return Taken::Closed };
-            held.done = held.taken;
-            state.hand = None;
-            state.prune();
+            let made_room = state.put_down();
             if over {
                 return Taken::Closed;
             }
@@ -307,6 +310,10 @@ impl Slot {
                 return Taken::Closed;
             }
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if made_room {
+                // A sender may have waited for that, and what it sends is what there is to wait for.
+                self.changed.notify_all();
+            }
             if !wait || left.is_some_and(|left| left.is_zero()) {
                 return Taken::Empty;
             }
@@ -322,11 +329,23 @@ impl Slot {
 }
 
 impl State {
+    /// A mailbox of this process is done with what it has in hand; whether there was something.
+    fn put_down(&mut self) -> bool {
+        self.hand = None;
+        let Line::Held(held) = &mut self.line else { return false };
+        let had_some = held.done < held.taken;
+        held.done = held.taken;
+        self.prune();
+        had_some
+    }
+
     /// Takes out the messages that the process that has ended may have begun, unless they are to be
     /// tried again: the one in hand, or all where it lies about which one that is.
     fn take_suspects(&mut self, retries: u32, reason: &ExitReason) -> Vec<Left> {
         self.prune();
-        let Ok((done, taken)) = self.line.progress() else {
+        // Nobody is done with a part of a message.
+        let progress = self.line.progress().ok().filter(|(done, _)| *done <= self.kept.start());
+        let Some((done, taken)) = progress else {
             let done = self.line.last_done();
             self.kept.forget(done);
             return std::iter::from_fn(|| self.kept.pop()).collect();

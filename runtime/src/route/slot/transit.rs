@@ -1,14 +1,15 @@
 //! Messages that come from other processes.
 //!
 //! The thread that brings one never waits: where there is no room, the message is parked, and a
-//! thread of the slot's own puts it in when there is. A sender has a credit, so that what is parked
+//! thread of the slot's own puts it in when there is. It has its place in the line of those who wait for
+//! room, so that nothing that is sent after it overtakes it. A sender has a credit, so that what is parked
 //! is bounded; it asks for more when that is used up, and is told when all it sent has found room.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::send::FAR;
-use super::{Mail, Refusal, Slot, Status};
+use super::{Mail, Refusal, Slot, State, Status};
 use crate::error::{EncodeError, Loss, Undelivered};
 use crate::id::{ProcessId, Right};
 use crate::route::asks::Unanswered;
@@ -32,6 +33,13 @@ impl Arrival {
     }
 }
 
+/// One for which there was no room.
+pub(super) struct Parked {
+    pub(super) arrival: Arrival,
+    /// Its place among those who wait.
+    ticket: u64,
+}
+
 impl Slot {
     /// Takes a message in; never waits.
     pub(crate) fn arrive(self: &Arc<Self>, arrival: Arrival) {
@@ -42,7 +50,7 @@ impl Slot {
             return self.refuse_arrival(arrival, &why);
         }
         let mut state = self.state();
-        let put = if state.parked.is_empty() && state.queue.is_empty() {
+        let put = if state.queue.is_empty() {
             self.put(&mut state, &mut arrival.mail())
         } else {
             Err(Refusal::Later(0))
@@ -58,13 +66,14 @@ impl Slot {
                     drop(state);
                     return self.refuse_arrival(arrival, &why);
                 }
-                let of_sender = state.parked.iter().filter(|other| other.from == arrival.from);
+                let of_sender = state.parked().filter(|other| other.from == arrival.from);
                 // Nobody sends more than its credit.
                 if of_sender.count() >= 2 * CREDIT as usize {
                     drop(state);
                     return self.refuse_arrival(arrival, &Undelivered::Full);
                 }
-                state.parked.push_back(arrival);
+                let ticket = state.draw_ticket();
+                state.parked.push_back(Parked { arrival, ticket });
                 if !std::mem::replace(&mut state.pumping, true) {
                     drop(state);
                     self.start_pump();
@@ -80,7 +89,7 @@ impl Slot {
             drop(state);
             return post::answer(right, Err(Unanswered::NotDelivered(why)));
         }
-        if state.parked.iter().any(|arrival| arrival.from == from) {
+        if state.parked().any(|arrival| arrival.from == from) {
             return state.senders.push((from, right));
         }
         drop(state);
@@ -104,19 +113,16 @@ impl Slot {
 
     fn start_pump(self: &Arc<Self>) {
         let slot = Arc::clone(self);
-        let started = std::thread::Builder::new()
-            .name("procession-mailbox".to_owned())
-            .stack_size(256 * 1024)
-            .spawn(move || {
-                crate::sys::block_signals();
-                slot.pump();
-            });
+        let started = crate::sys::run_aside("procession-mailbox", move || {
+            slot.pump();
+        });
         if let Err(error) = started {
             let why = Undelivered::System(format!("there is no thread left for it: {error}"));
             let mut state = self.state();
             state.pumping = false;
-            let parked = std::mem::take(&mut state.parked);
+            let parked = state.take_parked();
             drop(state);
+            self.changed.notify_all();
             parked.into_iter().for_each(|arrival| self.refuse_arrival(arrival, &why));
             self.tell_senders();
         }
@@ -124,15 +130,8 @@ impl Slot {
 
     /// Puts in what is parked, in order, until nothing is.
     fn pump(self: &Arc<Self>) {
-        loop {
-            // Those who wait in this process have their turns in between.
-            let turn = self.stand_in_line(Instant::now() + FAR);
-            let more = self.put_parked();
-            drop(turn);
+        while self.put_parked() {
             self.tell_senders();
-            if !more {
-                return;
-            }
         }
     }
 
@@ -142,21 +141,33 @@ impl Slot {
         let mut patience = Patience::new();
         let mut state = self.state();
         loop {
-            let Some(arrival) = state.parked.pop_front() else {
+            let Some(ticket) = state.parked.front().map(|parked| parked.ticket) else {
                 state.pumping = false;
                 return false;
             };
-            let position = match self.put(&mut state, &mut arrival.mail()) {
-                Ok(()) => return true,
-                Err(Refusal::Never(why)) => {
-                    drop(state);
-                    self.refuse_arrival(arrival, &why);
-                    return true;
-                }
-                Err(Refusal::Later(position)) => position,
-            };
-            state.parked.push_front(arrival);
-            state = self.wait_for_room(state, position, Instant::now() + FAR, &mut patience);
+            // Those who wait in this process have their turns in between.
+            if state.queue.front() != Some(&ticket) {
+                let waited = self.changed.wait(state);
+                state = waited.unwrap_or_else(|poisoned| poisoned.into_inner());
+                continue;
+            }
+            let Some(Parked { arrival, .. }) = state.parked.pop_front() else { continue };
+            let put = self.put(&mut state, &mut arrival.mail());
+            if let Err(Refusal::Later(position)) = put {
+                state.parked.push_front(Parked { arrival, ticket });
+                state = self.wait_for_room(state, position, Instant::now() + FAR, &mut patience);
+                continue;
+            }
+            state.queue.pop_front();
+            let others_wait = !state.queue.is_empty();
+            drop(state);
+            if others_wait {
+                self.changed.notify_all();
+            }
+            if let Err(Refusal::Never(why)) = put {
+                self.refuse_arrival(arrival, &why);
+            }
+            return true;
         }
     }
 
@@ -165,12 +176,32 @@ impl Slot {
         let mut guard = self.state();
         let state = &mut *guard;
         let parked = &state.parked;
-        let waits = |(from, _): &(ProcessId, Right)| parked.iter().any(|other| other.from == *from);
+        let waits = |(from, _): &(ProcessId, Right)| {
+            parked.iter().any(|parked| parked.arrival.from == *from)
+        };
         let (wait, told): (Vec<_>, Vec<_>) = state.senders.drain(..).partition(waits);
         state.senders = wait;
         drop(guard);
         for (_, right) in told {
             post::answer(right, Ok(Vec::new()));
         }
+    }
+}
+
+impl State {
+    /// What is parked, in order.
+    pub(super) fn parked(&self) -> impl Iterator<Item = &Arrival> {
+        self.parked.iter().map(|parked| &parked.arrival)
+    }
+
+    /// Takes out all that is parked. Those who wait behind it have to be told.
+    pub(super) fn take_parked(&mut self) -> Vec<Arrival> {
+        let parked = std::mem::take(&mut self.parked);
+        let first = self.queue.len();
+        // Both are in the order in which the tickets were drawn.
+        let mut tickets = parked.iter().map(|parked| parked.ticket).peekable();
+        self.queue.retain(|ticket| tickets.next_if_eq(ticket).is_none());
+        debug_assert_eq!(self.queue.len() + parked.len(), first);
+        parked.into_iter().map(|parked| parked.arrival).collect()
     }
 }

@@ -68,6 +68,7 @@ pub(super) fn as_bytes<T: 'static>(value: &T) -> Option<&[u8]> {
 }
 
 /// The value that is nothing but these bytes, or the bytes back where `T` is something else.
+#[inline]
 pub(super) fn from_bytes<T: 'static>(
     bytes: Cow<'_, [u8]>,
 ) -> Result<Result<T, DecodeError>, Cow<'_, [u8]>> {

@@ -106,6 +106,7 @@ impl ChildEnds {
     }
 
     /// Those that this process inherits.
+    #[inline]
     pub(crate) fn inherited(numbers: EndNumbers) -> Self {
         match numbers {
             EndNumbers::Ring(numbers) => {
@@ -130,6 +131,7 @@ impl ChildEnds {
     }
 
     /// Opens the child's side.
+    #[inline]
     pub(crate) fn open(self, limit: usize) -> Result<ChildLanes, Fault> {
         match self {
             ChildEnds::Ring { memory, spills_in, spills_out } => {
@@ -164,15 +166,18 @@ pub(crate) enum EndNumbers {
     Frames([RawFd; 2]),
 }
 
+#[inline]
 fn rings(region: &Arc<Region>) -> (Shared, Shared) {
     let to_child = Shared::in_region(region, 0, TO_CHILD);
     (to_child, Shared::in_region(region, CONTROL, TO_PARENT))
 }
 
+#[inline]
 fn sending(ring: Shared, spills: Late<IpcSender<Spill>>) -> LaneSender {
     LaneSender::Ring { ring: Producer::new(ring), pool: Pool::default(), spills }
 }
 
+#[inline]
 fn receiving(
     ring: Shared,
     spills: Late<Guarded<IpcReceiver<Spill>>>,

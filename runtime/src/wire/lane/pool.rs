@@ -4,7 +4,7 @@
 //! message, and has it back when the reader is done with the frame that named it. A region is
 //! handed over once, over ipc-channel, before the first frame that names it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ipc_channel::ipc::{IpcReceiver, IpcSender, IpcSharedMemory};
@@ -173,7 +173,7 @@ fn roomy(len: usize) -> usize {
 
 /// The reader's regions.
 #[derive(Default)]
-pub(crate) struct Known(HashMap<u32, Arc<Region>>);
+pub(crate) struct Known(BTreeMap<u32, Arc<Region>>);
 
 impl Known {
     /// The region that a frame names, and how much of it is the message.

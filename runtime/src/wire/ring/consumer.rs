@@ -151,6 +151,7 @@ impl Consumer {
 
     /// Copies more frames, and gives the first if there are any.
     #[inline(never)]
+    #[unsafe(link_section = ".procession.start")]
     fn fill(&mut self) -> Result<Option<(u32, usize, usize)>, Violation> {
         if self.taken == self.seen && !self.look()? {
             return Ok(None);
@@ -164,6 +165,9 @@ impl Consumer {
             return Err(Violation);
         }
         let copied = there.min(BLOCK).max(first);
+        if self.block.capacity() == 0 {
+            self.block = Vec::with_capacity(copied as usize);
+        }
         self.shared.data.read(self.taken, copied as usize, &mut self.block);
         // The header once more, if somebody has written over it.
         self.at_hand().ok_or(Violation).map(Some)

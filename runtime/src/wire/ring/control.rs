@@ -152,6 +152,7 @@ unsafe impl Sync for Shared {}
 impl Shared {
     /// A ring in a region: control words at one offset, data at another.
     #[cfg(not(loom))]
+    #[unsafe(link_section = ".procession.start")]
     pub(crate) fn in_region(
         region: &Arc<crate::wire::region::Region>,
         control: usize,
@@ -225,7 +226,7 @@ impl Shared {
         self.control().reader.0.toll();
     }
 
-    pub(super) fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.control().closing.load(Acquire) == 1
     }
 
@@ -263,6 +264,26 @@ impl Shared {
     pub(super) fn toll_reader(&self) {
         fence(SeqCst);
         self.control().reader.0.toll();
+    }
+
+    /// Puts back what both sides see of a ring that nobody reads, and wakes a writer that waits for
+    /// room, to look again.
+    #[cfg(not(loom))]
+    pub(super) fn restore(&self, written: u64, done: u64, finished: bool) {
+        let control = self.control();
+        control.written.0.store(written, Relaxed);
+        let read = &control.read.0;
+        read.began.store(0, Relaxed);
+        read.known.store(0, Relaxed);
+        read.taken.store(done, Relaxed);
+        read.done.store(done, Relaxed);
+        // Where frames can be taken back there is no second reader.
+        control.cut.store(0, Relaxed);
+        control.closing.store(u32::from(finished), Relaxed);
+        control.reader.0.disarm();
+        // Both what wakes the writer and what it waits for are its own again when it looks.
+        fence(SeqCst);
+        self.toll_writer();
     }
 
     /// Wakes a producer that waits for room, to look again.

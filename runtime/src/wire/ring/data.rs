@@ -35,6 +35,7 @@ mod mapped {
 
         /// Copies into the ring, around its end where need be.
         #[inline]
+        #[unsafe(link_section = ".procession.start")]
         pub(crate) fn write(&self, at: u64, bytes: &[u8]) {
             let at = self.place(at);
             if bytes.len() <= SHORT && at.is_multiple_of(8) && bytes.len() + at <= self.capacity {

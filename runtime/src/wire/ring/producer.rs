@@ -34,12 +34,22 @@ pub(crate) struct Producer {
     written: u64,
     /// Up to where the consumer was known to be done.
     done: u64,
+    /// Whether the reader was told that nothing will follow.
+    #[cfg(not(loom))]
+    finished: bool,
     patience: Patience,
 }
 
 impl Producer {
     pub(crate) fn new(shared: Shared) -> Self {
-        Producer { shared, written: 0, done: 0, patience: Patience::new() }
+        Producer {
+            shared,
+            written: 0,
+            done: 0,
+            #[cfg(not(loom))]
+            finished: false,
+            patience: Patience::new(),
+        }
     }
 
     /// The longest frame that goes into the ring itself: what is longer would leave too little
@@ -171,12 +181,15 @@ impl Producer {
     }
 
     /// How far the reader has taken frames, if what it says can be: between what it is done with
-    /// and what was written.
+    /// and what was written. Who has written over this side's own words is not believed.
     #[cfg(not(loom))]
     pub(crate) fn taken(&mut self) -> Result<u64, Violation> {
         let done = self.done()?;
-        let taken = self.shared.control().read.0.taken.load(Acquire);
-        if taken < done || taken > self.written { Err(Violation) } else { Ok(taken) }
+        let control = self.shared.control();
+        let taken = control.read.0.taken.load(Acquire);
+        let ours = control.written.0.load(Relaxed) == self.written
+            && self.shared.is_finished() == self.finished;
+        if !ours || taken < done || taken > self.written { Err(Violation) } else { Ok(taken) }
     }
 
     /// When the last frame was taken, by the reader's own word.
@@ -186,19 +199,18 @@ impl Producer {
     }
 
     /// Has the next reader begin at a position: this one is dead, and what it was handling is not
-    /// handled again.
+    /// handled again. It may have written over all that both sides see, so nothing there is left as
+    /// it is: the next one would believe it.
     #[cfg(not(loom))]
     pub(crate) fn rewind(&mut self, to: u64) {
         self.done = to;
-        let read = &self.shared.control().read.0;
-        read.taken.store(to, Relaxed);
-        read.done.store(to, Release);
-        self.shared.toll_writer();
+        self.shared.restore(self.written, to, self.finished);
     }
 
     /// Says that nothing will follow what is there.
     #[cfg(not(loom))]
-    pub(crate) fn finish(&self) {
+    pub(crate) fn finish(&mut self) {
+        self.finished = true;
         self.shared.finish();
     }
 
@@ -220,6 +232,7 @@ impl Producer {
 
     /// Writes the bytes of a frame, which nobody sees yet.
     #[inline]
+    #[unsafe(link_section = ".procession.start")]
     pub(super) fn lay_down<'a>(&self, header: u64, pieces: impl Iterator<Item = &'a [u8]>) {
         self.shared.data.write_word(self.written, header);
         let mut at = self.written + HEADER;

@@ -1,19 +1,22 @@
 //! One map or stream: tasks are pulled, encoded and handed over as far as the window goes, and
 //! results are decoded in the order in which they are wanted. All of it on the caller's thread.
 
+mod pull;
+
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use self::pull::{Clock, SLICE};
 use super::call::{self, Block, Call, Delivery, Sink, lock};
 use super::callbacks::Mapping;
 use super::engine::Engine;
-use super::pack::{BYTES, Pack};
+use super::pack::Pack;
 use super::progress::{Meter, Progress};
-use super::state::{Phase, State};
+use super::state::Phase;
 use super::tasks::Hook;
 use crate::error::{TaskError, TaskFailure};
 use crate::process::{self, Process};
@@ -40,8 +43,11 @@ pub(super) struct Run<'p, P: Process, I> {
     counted: Option<Mapping>,
     /// An error is wanted as soon as it comes.
     fail_fast: bool,
+    clock: Clock,
     pulled: u64,
     yielded: u64,
+    /// It was begun in a fork, where it comes to nothing.
+    in_fork: bool,
     /// What has come and is not wanted yet.
     early: BTreeMap<u64, Delivery>,
     /// What is being read.
@@ -56,12 +62,20 @@ pub(super) struct Run<'p, P: Process, I> {
 /// What results are wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    /// All of them, in the order of the input.
+    /// All of them, in the order of the input; of several errors the first.
     Map,
+    /// All of them and all errors, in the order of the input.
+    TryMap,
     /// One after the other, in the order of the input.
     Stream,
     /// One after the other, as they come.
     Unordered,
+}
+
+impl Order {
+    fn is_map(self) -> bool {
+        matches!(self, Order::Map | Order::TryMap)
+    }
 }
 
 struct Reading {
@@ -103,7 +117,7 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
                 && shared.look(|state, _| {
                     (window, chunk) = (state.desk.window(&call), state.desk.chunk(&call));
                     let open = state.phase == Phase::Open;
-                    if open && order == Order::Map {
+                    if open && order.is_map() {
                         state.maps += 1;
                         counted = Some(Mapping::of(shared));
                     }
@@ -125,7 +139,9 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
             order,
             counted,
             fail_fast: false,
+            clock: Clock::new(order),
             yielded: 0,
+            in_fork: process::is_fork(),
             early: BTreeMap::new(),
             current: None,
             window,
@@ -134,7 +150,7 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
             process: std::marker::PhantomData,
         };
         if refused {
-            run.shut_down(1);
+            run.shut_down(false);
         }
         run
     }
@@ -152,12 +168,14 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
     /// The next result.
     #[inline]
     pub(super) fn next(&mut self) -> Option<Result<P::Output, TaskError>> {
+        if self.hook.is_some() {
+            self.report(false);
+        }
         loop {
             if let Some(result) = self.read() {
                 return Some(result);
             }
-            self.pull();
-            match self.ready() {
+            match self.find() {
                 Some(Delivery::Results(block)) => {
                     self.current = Some(Reading { index: block.first, block, at: 0 });
                     continue;
@@ -179,6 +197,46 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
             }
             self.wait();
         }
+    }
+
+    /// What is to be read next. The input is pulled before that, so that workers have something to do
+    /// while results are taken; if it is slow, only where there is nothing to give.
+    fn find(&mut self) -> Option<Delivery> {
+        if self.is_cut_off() {
+            return self.cut_off();
+        }
+        if self.waits_for_input()
+            && let Some(delivery) = self.ready()
+        {
+            return Some(delivery);
+        }
+        self.pull();
+        if self.is_cut_off() {
+            return self.cut_off();
+        }
+        self.ready()
+    }
+
+    /// Whether this is a fork of the process in which it began. The input may have made that, too.
+    fn is_cut_off(&self) -> bool {
+        !self.in_fork && matches!(self.engine, Engine::Workers(_)) && process::is_fork()
+    }
+
+    /// What follows is not for a fork: it is told so, once. Locks may be anybody's there.
+    fn cut_off(&mut self) -> Option<Delivery> {
+        self.hook = None;
+        if self.items.take().is_none() && self.yielded == self.pulled {
+            return None;
+        }
+        let index = self.yielded;
+        self.pulled = index + 1;
+        let error = self.call.error(index, None, 0, TaskFailure::ShutDown, String::new());
+        Some(Delivery::Failed(index, error))
+    }
+
+    /// Whether results are wanted one by one and the input is slow.
+    fn waits_for_input(&self) -> bool {
+        !self.order.is_map() && self.items.is_some() && self.clock.is_slow()
     }
 
     /// Reads the next result of those that lie there.
@@ -246,192 +304,21 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
         Some(next.remove())
     }
 
-    /// How many tasks are on their way, as the window counts them.
-    fn ahead(&self) -> u64 {
-        match self.order {
-            // Nothing is kept from whoever maps, so one slow task holds up no others.
-            Order::Map => self.pulled - self.call.resolved(),
-            Order::Stream | Order::Unordered => self.pulled - self.yielded,
-        }
-    }
-
-    /// Pulls tasks and hands them over, as far as the window goes.
-    fn pull(&mut self) {
-        if matches!(self.engine, Engine::Inline(_)) {
-            return self.run_here();
-        }
-        while self.items.is_some() {
-            let room = self.window.saturating_sub(self.ahead());
-            if room < self.enough(self.window, self.chunk) {
-                return;
-            }
-            let (want, unit) = (room.min(self.chunk), self.unit(self.window));
-            let refused = self.pull_chunk(want - want % unit);
-            if refused && self.fail_fast {
-                return;
-            }
-        }
-    }
-
-    /// For so much room tasks are pulled: what is handed over costs as much for a few as for many.
-    fn enough(&self, window: u64, chunk: u64) -> u64 {
-        self.unit(window).max(chunk.min(window) / 2)
-    }
-
-    /// No fewer tasks than this are pulled: a chunk whose size was given is pulled whole.
-    fn unit(&self, window: u64) -> u64 {
-        self.call.terms.chunk_size.map_or(1, |given| given.min(window)).max(1)
-    }
-
-    /// Pulls so many tasks at the most; whether one of them was refused.
-    fn pull_chunk(&mut self, want: u64) -> bool {
-        let (mut pulled, mut refused) = (0, false);
-        let mut batch = std::mem::take(&mut self.batch);
-        loop {
-            if batch.is_empty() && pulled < want && !refused && !self.pack.is_full() {
-                self.pull_items(&mut batch, want - pulled);
-                pulled += batch.len() as u64;
-            }
-            if batch.is_empty() {
-                break;
-            }
-            let added = catch_unwind(AssertUnwindSafe(|| self.pack.add::<P>(&batch)));
-            match added {
-                Ok((added, None)) => drop(batch.drain(..added)),
-                Ok((added, Some(error))) => {
-                    batch.drain(..=added);
-                    self.hand_over();
-                    self.refuse(TaskFailure::Encode(error));
-                    refused = true;
-                }
-                Err(payload) => {
-                    batch.clear();
-                    (self.panic, self.items) = (Some(payload), None);
-                }
-            }
-            if !batch.is_empty() {
-                self.hand_over();
-            }
-        }
-        self.batch = batch;
-        self.hand_over();
-        refused
-    }
-
-    /// Pulls so many items at the most. Those that may hold on to more than themselves come one by one.
-    fn pull_items(&mut self, batch: &mut Vec<P::Input>, most: u64) {
-        let Some(items) = &mut self.items else { return };
-        let size = size_of::<P::Input>();
-        let fitting = if std::mem::needs_drop::<P::Input>() { 1 } else { BYTES / (size + 16) + 1 };
-        let most = usize::try_from(most).map_or(fitting, |most| most.min(fitting));
-        let pulled = catch_unwind(AssertUnwindSafe(|| {
-            batch.extend(items.take(most));
-            items.size_hint()
-        }));
-        let left = match pulled {
-            Ok(_) if batch.len() < most => 0,
-            Ok((least, Some(most))) if least == most => u64::try_from(least).unwrap_or(u64::MAX),
-            Ok(_) => u64::MAX,
-            Err(payload) => {
-                self.panic = Some(payload);
-                0
-            }
-        };
-        if self.panic.is_some() || batch.len() < most {
-            self.items = None;
-        }
-        self.call.left.store(left, Ordering::Relaxed);
-    }
-
-    /// Hands over what is packed.
-    fn hand_over(&mut self) {
-        let Engine::Workers(shared) = self.engine else { return };
-        let Some(chunk) = self.pack.take(self.pulled) else { return };
-        self.pulled += chunk.count;
-        let is_map = self.order == Order::Map;
-        let (call, mut refused) = (&self.call, false);
-        let changed = shared.with(|state: &mut State, _| {
-            let closed = match state.phase {
-                Phase::Open => false,
-                Phase::Closing => !is_map,
-                Phase::Over => true,
-            };
-            if closed {
-                refused = true;
-                state.desk.outstanding += chunk.count;
-                state.desk.fail_chunk(call, &chunk, &TaskFailure::ShutDown);
-            } else {
-                state.desk.take_in(chunk);
-            }
-            (state.desk.window(call), state.desk.chunk(call))
-        });
-        (self.window, self.chunk) = changed;
-        if refused {
-            self.shut_down(0);
-        }
-    }
-
-    /// The pool takes nothing more: whatever is left of a map's input fails, if that has an end. At least
-    /// so many errors say so.
-    fn shut_down(&mut self, least: u64) {
-        let Some(items) = self.items.take() else { return };
-        let is_finite = self.order == Order::Map && items.size_hint().1.is_some();
-        let left =
-            match catch_unwind(AssertUnwindSafe(|| if is_finite { items.count() } else { 0 })) {
-                Ok(left) => u64::try_from(left).unwrap_or(u64::MAX),
-                Err(payload) => {
-                    self.panic = Some(payload);
-                    0
-                }
-            };
-        for _ in 0..if is_finite { left } else { least } {
-            self.refuse(TaskFailure::ShutDown);
-        }
-    }
-
-    /// A task is not taken in: that is its result.
-    fn refuse(&mut self, failure: TaskFailure) {
-        let index = self.pulled;
-        self.pulled += 1;
-        let error = self.call.error(index, None, 0, failure, String::new());
-        match self.engine {
-            Engine::Workers(_) if process::is_fork() => {
-                self.call.counts.failed.fetch_add(1, Ordering::Relaxed);
-            }
-            Engine::Workers(shared) => shared.look(|state, _| state.desk.count(&self.call, 0, 1)),
-            Engine::Inline(inline) => inline.count(&self.call, 0, 1, 0),
-        }
-        self.call.deliver(Delivery::Failed(index, error));
-    }
-
-    /// Runs the next task in this very thread.
-    fn run_here(&mut self) {
-        let Engine::Inline(inline) = self.engine else { return };
-        let Some(items) = &mut self.items else { return };
-        let item = match catch_unwind(AssertUnwindSafe(|| items.next())) {
-            Ok(Some(item)) => item,
-            Ok(None) => return self.items = None,
-            Err(payload) => {
-                self.panic = Some(payload);
-                return self.items = None;
-            }
-        };
-        let index = self.pulled;
-        self.pulled += 1;
-        let delivery = inline.run::<P>(&self.call, index, &item);
-        self.call.deliver(delivery);
-    }
-
     /// Waits until there is something to read, or room to pull.
     fn wait(&mut self) {
         let Engine::Workers(shared) = self.engine else { return };
         let Sink::Many(outbox) = &self.call.sink else { return };
-        let deadline = self.hook.as_ref().map(|_| Instant::now() + HOOK);
-        let more = self.items.is_some();
+        let (more, slow) = (self.items.is_some(), self.waits_for_input());
+        if slow && self.yielded == self.pulled {
+            return;
+        }
+        // The next item of a slow input may be long in coming: short tasks get a moment to end.
+        let limits = [self.hook.is_some().then_some(HOOK), slow.then_some(SLICE / 4)];
+        let deadline = limits.into_iter().flatten().min().map(|limit| Instant::now() + limit);
         let changed = shared.wait(deadline, |state, _| {
             let (window, chunk) = (state.desk.window(&self.call), state.desk.chunk(&self.call));
-            let room = more && window.saturating_sub(self.ahead()) >= self.enough(window, chunk);
-            (room || !lock(outbox).is_empty()).then_some((window, chunk))
+            let room = window.saturating_sub(self.ahead()) >= self.enough(window, chunk);
+            (more && !slow && room || !lock(outbox).is_empty()).then_some((window, chunk))
         });
         if let Some(changed) = changed {
             (self.window, self.chunk) = changed;
@@ -450,11 +337,12 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
         let done = counts.done.load(Ordering::Relaxed);
         let failed = counts.failed.load(Ordering::Relaxed);
         let running = match self.engine {
+            Engine::Workers(_) if process::is_fork() => 0,
             Engine::Workers(shared) => shared.look(|state, _| state.running(Some(self.call.id))),
             Engine::Inline(_) => 0,
         };
         let total = match self.call.known_left() {
-            Some(left) => Some(self.pulled.saturating_add(left)),
+            Some(left) => Some((self.pulled + self.pack.count()).saturating_add(left)),
             None => self.items.is_none().then_some(self.pulled),
         };
         hook(&Progress {
