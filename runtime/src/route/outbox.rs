@@ -149,7 +149,9 @@ impl Lanes {
 pub(super) fn unread(fault: Fault) -> (Said, Option<OwnedBody>) {
     let said = match fault {
         Fault::Gone | Fault::TimedOut => Said::Nothing,
-        Fault::NoRoom => Said::Undeliverable("no descriptor or memory is left for it".into()),
+        Fault::NoRoom | Fault::Lost => {
+            Said::Undeliverable("no descriptor or memory is left for it".into())
+        }
         Fault::Rubbish => Said::Rubbish("what it wrote over its lane makes no sense".into()),
     };
     (said, None)

@@ -25,6 +25,9 @@ pub(crate) enum ChannelError {
     Gone,
     /// There is no descriptor left for what the message carries.
     NoRoom,
+    /// The message was taken, and what it carried is lost: a thread of the user had the last descriptor
+    /// in just that moment. Or it carried what makes no sense.
+    Lost,
     /// This side's end was closed, behind our back.
     Closed,
     /// The other side sent what ipc-channel does not send.
@@ -137,7 +140,10 @@ impl<T: DeserializeOwned + Serialize> Guarded<IpcReceiver<T>> {
         let _room = crate::sys::make_room(CARRIED).ok_or(ChannelError::NoRoom)?;
         self.check(false, true)?;
         loop {
-            match within_room(|| self.receiver.try_recv())? {
+            match within_room(|| self.receiver.try_recv()).map_err(|_| ChannelError::Lost)? {
+                Err(TryRecvError::IpcError(IpcError::SerializationError(_))) => {
+                    return Err(ChannelError::Lost);
+                }
                 Err(TryRecvError::IpcError(IpcError::Io(error)))
                     if error.kind() == ErrorKind::Interrupted => {}
                 Err(TryRecvError::IpcError(error)) => return Err(error.into()),

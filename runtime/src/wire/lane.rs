@@ -116,6 +116,8 @@ pub(crate) enum Fault {
     Rubbish,
     /// There is no descriptor or no memory for a large message.
     NoRoom,
+    /// There was none for a moment, and so what was in the message is lost for good.
+    Lost,
 }
 
 impl From<PushError> for Fault {
@@ -152,6 +154,7 @@ impl From<ChannelError> for Fault {
     fn from(error: ChannelError) -> Self {
         match error {
             ChannelError::NoRoom => Fault::NoRoom,
+            ChannelError::Lost => Fault::Lost,
             ChannelError::Rubbish => Fault::Rubbish,
             ChannelError::Gone | ChannelError::Closed => Fault::Gone,
         }

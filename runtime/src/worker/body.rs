@@ -99,7 +99,7 @@ fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, greeting: Owned) ->
         Ok(_) | Err(Fault::Rubbish | Fault::TimedOut) => {
             return told(desk::send_text(Tag::BadArguments, "its arguments are rubbish"), 1);
         }
-        Err(Fault::NoRoom) => {
+        Err(Fault::NoRoom | Fault::Lost) => {
             let why = "there is no descriptor or memory for its arguments";
             return told(desk::send_text(Tag::BadArguments, why), 1);
         }

@@ -173,7 +173,11 @@ fn roomy(len: usize) -> usize {
 
 /// The reader's regions.
 #[derive(Default)]
-pub(crate) struct Known(BTreeMap<u32, Arc<Region>>);
+pub(crate) struct Known {
+    regions: BTreeMap<u32, Arc<Region>>,
+    /// One of them did not get here, and will not.
+    lost: bool,
+}
 
 impl Known {
     /// The region that a frame names, and how much of it is the message.
@@ -187,18 +191,24 @@ impl Known {
         let number = u32::from_le_bytes([a, b, c, d]);
         let len = place[8..].try_into().map(u64::from_le_bytes).map_err(|_| Fault::Rubbish)?;
         let len = usize::try_from(len).map_err(|_| Fault::Rubbish)?;
-        while !self.0.contains_key(&number) {
+        while !self.regions.contains_key(&number) {
+            if self.lost {
+                return Err(Fault::Lost);
+            }
             // It was sent before the frame was published, so it is there, or the peer lies.
             let spill = spills.open()?.receive_now().map_err(|error| match error {
                 ChannelError::NoRoom => Fault::NoRoom,
+                ChannelError::Lost => Fault::Lost,
                 _ => Fault::Rubbish,
-            })?;
+            });
+            self.lost = matches!(spill, Err(Fault::Lost));
+            let spill = spill?;
             if let Some(forgotten) = spill.forget {
-                self.0.remove(&forgotten);
+                self.regions.remove(&forgotten);
             }
-            self.0.insert(spill.number, Arc::new(Region::of(spill.memory)));
+            self.regions.insert(spill.number, Arc::new(Region::of(spill.memory)));
         }
-        let region = self.0.get(&number).ok_or(Fault::Rubbish)?;
+        let region = self.regions.get(&number).ok_or(Fault::Rubbish)?;
         if len > region.len() {
             return Err(Fault::Rubbish);
         }
