@@ -1,6 +1,6 @@
 //! Who a process is.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -43,14 +43,15 @@ impl ProcessId {
     }
 
     /// The same as [`parse`](ProcessId::parse), for paths that come again and again.
+    #[unsafe(link_section = ".procession.start")]
     fn known(path: &str) -> Self {
         thread_local! {
-            static LAST: RefCell<Option<ProcessId>> = const { RefCell::new(None) };
+            static LAST: Cell<Option<ProcessId>> = const { Cell::new(None) };
         }
-        LAST.with_borrow_mut(|last| match last {
-            Some(last) if *last.0 == *path => last.clone(),
-            _ => last.insert(Self::parse(path)).clone(),
-        })
+        let last = LAST.take().filter(|last| *last.0 == *path);
+        let known = last.unwrap_or_else(|| Self::parse(path));
+        LAST.set(Some(known.clone()));
+        known
     }
 
     pub(crate) fn child(&self, number: u64) -> Self {

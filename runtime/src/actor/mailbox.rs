@@ -1,7 +1,7 @@
 //! Where an actor takes its messages from.
 
 use std::fmt;
-use std::sync::{Arc, Once, OnceLock};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
@@ -12,7 +12,7 @@ use super::reply;
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError, Undelivered};
 use crate::id::Place;
 use crate::route::{self, Aside, Fed, Slot, Taken, Unanswered};
-use crate::sys::is_copy;
+use crate::sys::{SetOnce, is_copy};
 use crate::wire::{Body, Decoder, Fault, LaneReceiver, Tag, Word};
 use crate::worker::{self, Tray, stop_flag};
 
@@ -75,7 +75,7 @@ pub(super) fn own_place() -> Option<&'static Place> {
     OWN.get()
 }
 
-static OWN: OnceLock<Place> = OnceLock::new();
+static OWN: SetOnce<Place> = SetOnce::new();
 
 static TRAY: Tray<Fed> = Tray::new();
 
@@ -107,7 +107,7 @@ impl<M> Mailbox<M> {
                 Source::Words(0, 0)
             }
         };
-        let _ = OWN.set(serves.place.clone());
+        OWN.set(serves.place.clone());
         let context = Context::new(serves.place, name, serves.incarnation);
         Ok(Mailbox { source, context })
     }

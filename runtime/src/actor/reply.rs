@@ -106,18 +106,18 @@ impl<R: Serialize + 'static> Reply<R> {
 }
 
 /// Sends what became of an ask to its asker.
+#[unsafe(link_section = ".procession.start")]
 fn pass(right: &Right, at_lane: bool, answered: Result<&Encoder<'_>, Unanswered>) {
     // The right belongs to the process that this one was forked from.
     if crate::sys::is_copy() {
         return;
     }
     if at_lane {
-        let number = right.number;
-        let mut row = Encoder::new(usize::MAX);
         let sent = match &answered {
             Ok(value) => worker::answer(Tag::Answer, value),
             Err(Unanswered::Dropped) => {
-                let _ = row.section(&number);
+                let mut row = Encoder::new(usize::MAX);
+                let _ = row.section(&right.number);
                 worker::answer(Tag::NoAnswer, &row)
             }
             Err(_) => false,

@@ -212,7 +212,7 @@ impl Settings {
             slot.serve(Arc::clone(life.edge()), Arc::clone(&life), lane);
         }
         // Last, because the child may answer at once.
-        let mut said = ends.to_child.send(Tag::Begin, &bootstrap.row(), None);
+        let mut said = ends.to_child.send_bytes(Tag::Begin, &bootstrap.bytes());
         let arguments = match (self.carrier, &lanes) {
             (_, Lanes::Pool(..)) => None,
             // Nobody reads a socket yet, so its attendant sends what may be too much for it.

@@ -1,7 +1,5 @@
 //! What processes that are not parent and child say to each other about slots, and the answers.
 
-use std::sync::OnceLock;
-
 use serde::{Deserialize, Serialize};
 
 use super::asks::{self, Told, Unanswered};
@@ -12,6 +10,7 @@ use crate::error::{EncodeError, Loss, Undelivered};
 use crate::id::{ProcessId, Right, Target};
 use crate::outcome::ExitReason;
 use crate::route::letters;
+use crate::sys::SetOnce;
 use crate::wire::{Decoder, Encoder, OwnedBody, Packet, Tag};
 use crate::worker::{longest, worker};
 
@@ -56,13 +55,12 @@ pub(crate) enum Aside {
 
 /// This process's own path.
 pub(crate) fn here() -> &'static ProcessId {
-    static HERE: OnceLock<ProcessId> = OnceLock::new();
-    HERE.get_or_init(|| {
-        worker().map_or_else(ProcessId::root, |worker| ProcessId::parse(&worker.id))
-    })
+    static HERE: SetOnce<ProcessId> = SetOnce::new();
+    HERE.get_or(|| worker().map_or_else(ProcessId::root, |worker| ProcessId::parse(&worker.id)))
 }
 
 /// Begins to take what comes for this process, and for those that it starts.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn ready() {
     prepare();
     crate::worker::hear();

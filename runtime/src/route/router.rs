@@ -50,6 +50,7 @@ enum Event {
 }
 
 /// Names those who are told, once. What came before waits for them.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn set_post(post: Post) {
     if POST.set(post) {
         EVENTS.open(|event| {

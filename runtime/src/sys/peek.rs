@@ -1,6 +1,7 @@
 //! Looking at a datagram before anybody takes it, and at how many wait.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 /// The next datagram of a socket, still there.
@@ -14,8 +15,13 @@ pub(crate) struct Peeked {
     pub(crate) carries: bool,
 }
 
-/// Looks at the next datagram, and waits for one if asked to.
-pub(crate) fn peek(socket: RawFd, wait: bool) -> io::Result<Peeked> {
+/// There is nothing to look at, and will not be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NoSocket;
+
+/// Looks at the next datagram, if there is one, and waits for it if asked to.
+#[unsafe(link_section = ".procession.start")]
+pub(crate) fn peek(socket: RawFd, wait: bool) -> Result<Option<Peeked>, NoSocket> {
     let mut peeked = Peeked::default();
     let mut part =
         libc::iovec { iov_base: peeked.head.as_mut_ptr().cast(), iov_len: peeked.head.len() };
@@ -31,11 +37,14 @@ pub(crate) fn peek(socket: RawFd, wait: bool) -> io::Result<Peeked> {
         if let Ok(len) = usize::try_from(len) {
             peeked.len = len;
             peeked.carries = message.msg_flags & libc::MSG_CTRUNC != 0;
-            return Ok(peeked);
+            return Ok(Some(peeked));
         }
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
+        // Nothing is to be dropped in it, which the compiler does not know.
+        let error = ManuallyDrop::new(io::Error::last_os_error());
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::EAGAIN) => return Ok(None),
+            _ => return Err(NoSocket),
         }
     }
 }

@@ -19,6 +19,17 @@ impl<T: 'static> SetOnce<T> {
         unsafe { self.0.load(Ordering::Acquire).as_ref() }
     }
 
+    /// What it is; from now on what `make` makes, if it was not set.
+    #[inline]
+    pub(crate) fn get_or(&self, make: impl Fn() -> T) -> &'static T {
+        loop {
+            match self.get() {
+                Some(value) => return value,
+                None => self.set(make()),
+            };
+        }
+    }
+
     /// Sets it, unless it was set before; whether this did.
     #[inline]
     pub(crate) fn set(&self, value: T) -> bool {

@@ -30,6 +30,7 @@ pub(crate) fn run_aside_on(
 
 /// Runs a function on such a thread, with little more than its stack: what std gives a thread
 /// makes the C library give it an arena of the heap, which a thread that only waits has no use for.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn run_bare(body: fn()) -> io::Result<()> {
     let _blocked = block_signals();
     // SAFETY: zeros are room for attributes.
@@ -58,6 +59,7 @@ pub(crate) fn run_bare(body: fn()) -> io::Result<()> {
     Ok(())
 }
 
+#[unsafe(link_section = ".procession.start")]
 extern "C" fn begin(body: *mut c_void) -> *mut c_void {
     // SAFETY: this is the function that was passed above.
     let body: fn() = unsafe { std::mem::transmute(body) };
@@ -86,6 +88,7 @@ pub(crate) fn is_ending() -> bool {
 
 /// Names the calling thread, and takes no memory for that. Whoever names another goes by `/proc`,
 /// and each process whose entries there were looked at takes longer to be reaped.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn name_thread(name: &'static CStr) {
     // It is for people; a system that refuses it changes nothing else.
     let _ = rustix::thread::set_name(name);

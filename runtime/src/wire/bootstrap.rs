@@ -23,10 +23,8 @@ use super::channel::{self, ChannelError};
 use super::codec::{Decoder, Encoder};
 use super::heirloom::{Heirloom, Late};
 use super::lane::{Body, Fault};
-use super::mailbox::MailboxEnds;
-use super::workbench::BeltEnds;
+use super::special::Special;
 use crate::error::DecodeError;
-use crate::id::Place;
 use crate::sys::{Build, Identity, Interest, Room};
 
 /// What a child says first.
@@ -103,20 +101,12 @@ pub(crate) struct Bootstrap {
     pub(crate) special: Special,
 }
 
-/// What only some children need to know.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Special {
-    pub(crate) memory_limit: Option<u64>,
-    pub(crate) serves: Option<Serves>,
-    /// What tasks and results of a pool travel on; without one they do as words and over the lane.
-    pub(crate) belt: Option<BeltEnds>,
-}
-
 impl Bootstrap {
-    /// As a row. Numbers and texts are sections of their own, so that a child which is nothing special
-    /// needs no serialiser to begin.
-    pub(crate) fn row(&self) -> Encoder<'_> {
+    /// As the bytes of a row. Numbers and texts are sections of their own, so that a child needs no
+    /// serialiser to begin.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let Bootstrap { entry, name, id, parent, max_message, tree, special } = self;
+        let special = special.words();
         let mut row = Encoder::new(usize::MAX);
         let mut write = || {
             [entry, &parent.pid].into_iter().try_for_each(|number| row.section(number))?;
@@ -124,13 +114,11 @@ impl Bootstrap {
             [name, id, &parent.name, &parent.id]
                 .into_iter()
                 .try_for_each(|text| row.section(text))?;
-            let Special { memory_limit, serves, belt } = special;
-            let is_special = memory_limit.is_some() || serves.is_some() || belt.is_some();
-            if is_special { row.section(special) } else { Ok(()) }
+            special.iter().try_for_each(|word| row.section(word))
         };
         // These are numbers and texts: there is nothing in them that could fail.
         let _ = write();
-        row
+        row.into_vec()
     }
 
     /// From the body of a message.
@@ -145,27 +133,15 @@ impl Bootstrap {
         let [max_message, tree] = [row.section()?, row.section()?];
         let [name, id] = [row.section()?, row.section()?];
         let parent = ParentIs { pid, name: row.section()?, id: row.section()? };
-        let special = if row.left() == 0 { Special::default() } else { row.section()? };
+        let special = Special::read(&mut row, tree, &parent)?;
         row.finish::<Self>()?;
         Ok(Bootstrap { entry, name, id, parent, max_message, tree, special })
     }
 
     /// What the child inherits besides its ends of the lanes.
     pub(crate) fn heirlooms(&mut self) -> impl Iterator<Item = &mut Heirloom> {
-        let Special { serves, belt, .. } = &mut self.special;
-        let mailbox = serves.iter_mut().filter_map(|serves| serves.ends.as_mut());
-        let belt = belt.iter_mut().flat_map(BeltEnds::heirlooms);
-        mailbox.flat_map(MailboxEnds::heirlooms).chain(belt)
+        self.special.heirlooms()
     }
-}
-
-/// The slot that a child serves.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Serves {
-    pub(crate) place: Place,
-    pub(crate) incarnation: u32,
-    /// The ring that holds its messages; without one they come as words.
-    pub(crate) ends: Option<MailboxEnds>,
 }
 
 /// What a child knows of its parent.
@@ -275,17 +251,25 @@ impl ControlReceiver {
 
     /// Gets ready to receive, for which there have to be descriptors.
     pub(crate) fn open(&mut self) -> Result<(), Fault> {
-        let receiver = self.receiver.open()?;
-        self.socket = channel::socket_of_receiver(receiver).ok_or(Fault::Gone)?;
+        if matches!(self.receiver, Late::Inherited(_)) {
+            let receiver = self.receiver.open()?;
+            self.socket = channel::socket_of_receiver(receiver).ok_or(Fault::Gone)?;
+        }
         Ok(())
     }
 
     /// Waits until there is something to receive, and takes no memory for that; whether it is the
     /// wish to stop. That can be told even if the function has closed the channel meanwhile.
     pub(crate) fn wait(&self) -> bool {
+        self.is_to_stop(true)
+    }
+
+    /// Whether what comes next is the wish to stop.
+    #[unsafe(link_section = ".procession.start")]
+    pub(crate) fn is_to_stop(&self, wait: bool) -> bool {
         // What is wrong here is wrong for whoever receives.
         self.is_ours()
-            && matches!(crate::sys::peek(self.socket, true), Ok(peeked) if peeked.len == STOP)
+            && matches!(crate::sys::peek(self.socket, wait), Ok(Some(peeked)) if peeked.len == STOP)
     }
 
     /// What says that there is something to receive.
@@ -294,14 +278,20 @@ impl ControlReceiver {
     }
 
     /// Whether there is something to receive, as far as can be told.
+    #[unsafe(link_section = ".procession.start")]
     pub(crate) fn has_more(&self) -> bool {
-        self.is_ours() && crate::sys::peek(self.socket, false).is_ok()
+        self.is_ours() && matches!(crate::sys::peek(self.socket, false), Ok(Some(_)))
     }
 
-    /// Waits for a word; an error is the end of the parent.
+    /// Waits for a word. Without a descriptor none is taken; any other error is the end of the parent.
     pub(crate) fn receive(&mut self) -> Result<Control, ChannelError> {
         if !self.is_ours() {
             return Err(ChannelError::Closed);
+        }
+        match self.open() {
+            Ok(()) => {}
+            Err(Fault::NoRoom) => return Err(ChannelError::NoRoom),
+            Err(_) => return Err(ChannelError::Closed),
         }
         match self.receiver.open() {
             Ok(receiver) => channel::receive_plain(receiver),
@@ -311,7 +301,8 @@ impl ControlReceiver {
 
     /// Whether the number still stands for the channel. A function that closes all descriptors may have
     /// opened something of its own there, and nothing of that is ours to take.
-    fn is_ours(&self) -> bool {
+    #[unsafe(link_section = ".procession.start")]
+    pub(crate) fn is_ours(&self) -> bool {
         self.news().is_there()
     }
 }

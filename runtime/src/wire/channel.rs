@@ -117,7 +117,8 @@ impl<R> Guarded<R> {
     /// Looks at the next datagram: whether it is one that ipc-channel made, and carries what it
     /// should.
     fn check(&self, wait: bool, carries: bool) -> Result<(), ChannelError> {
-        let peeked = crate::sys::peek(self.socket, wait).map_err(|_| ChannelError::Gone)?;
+        let peeked =
+            crate::sys::peek(self.socket, wait).ok().flatten().ok_or(ChannelError::Gone)?;
         Self::judge(&peeked, carries)
     }
 
@@ -164,8 +165,8 @@ impl Guarded<IpcBytesReceiver> {
     /// Receives one datagram of bytes, if one is there.
     pub(super) fn receive_bytes_now(&self) -> Result<Option<Vec<u8>>, ChannelError> {
         match crate::sys::peek(self.socket, false) {
-            Ok(peeked) => Self::judge(&peeked, false)?,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            Ok(Some(peeked)) => Self::judge(&peeked, false)?,
+            Ok(None) => return Ok(None),
             Err(_) => return Err(ChannelError::Gone),
         }
         self.take_bytes().map(Some)

@@ -9,17 +9,18 @@
 //! What a type's own `Serialize` or `Deserialize` has to say about a failure reaches the user:
 //! postcard drops that text, so a value that fails is visited once more, for the text alone.
 
+mod buffer;
 mod own;
 mod short;
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::fmt;
 
 use postcard::ser_flavors::{Flavor, Size};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::buffer::{Buffer, KEPT};
 use self::own::{as_bytes, from_bytes, is_bytes, number, number_bytes};
 pub(crate) use self::short::ShortRow;
 use super::told::{why_not_decoded, why_not_encoded};
@@ -201,49 +202,6 @@ impl<'a> Encoder<'a> {
             return Err(EncodeError::TooLarge { limit: self.limit });
         }
         Ok(())
-    }
-}
-
-/// What was written of a row. The next row of the same thread has its memory.
-struct Buffer(Vec<u8>);
-
-/// More than this is not kept for the next row.
-const KEPT: usize = 4096;
-
-thread_local! {
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-/// Memory for a row. It comes back from the row that has it.
-#[inline]
-fn spare() -> Vec<u8> {
-    // A thread that is ending has none.
-    SPARE.try_with(Cell::take).unwrap_or_default()
-}
-
-impl Buffer {
-    #[inline]
-    fn new() -> Self {
-        Buffer(spare())
-    }
-
-    #[inline(never)]
-    #[unsafe(link_section = ".procession.start")]
-    fn keep(&mut self) {
-        if self.0.capacity() <= KEPT {
-            let mut bytes = std::mem::take(&mut self.0);
-            bytes.clear();
-            let _ = SPARE.try_with(|spare| spare.set(bytes));
-        }
-    }
-}
-
-impl Drop for Buffer {
-    #[inline]
-    fn drop(&mut self) {
-        if self.0.capacity() > 0 {
-            self.keep();
-        }
     }
 }
 

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::heirloom::Heirloom;
 use super::lane::Fault;
 use super::region::Region;
@@ -80,7 +78,7 @@ impl Gong {
 }
 
 /// A worker's end.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(super) struct GongEnd(pub(super) Heirloom);
 
 impl GongEnd {

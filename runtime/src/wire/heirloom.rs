@@ -17,10 +17,9 @@ use super::lane::Fault;
 use crate::sys::{self, Owned, Room};
 
 /// What a child inherits. It is said as its number; until the child has it, the parent holds it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Heirloom {
     number: RawFd,
-    #[serde(skip)]
     held: Option<OwnedFd>,
 }
 
@@ -35,6 +34,17 @@ impl Heirloom {
     #[inline]
     pub(crate) fn inherited(number: RawFd) -> Self {
         Heirloom { number, held: None }
+    }
+
+    /// As a number, for the child.
+    pub(super) fn word(&self) -> u64 {
+        u64::try_from(self.number).unwrap_or(u64::MAX)
+    }
+
+    /// One that this process has inherited, by what its parent says. What cannot be one is none.
+    #[inline]
+    pub(super) fn of_word(word: u64) -> Self {
+        Heirloom::inherited(RawFd::try_from(word).unwrap_or(RawFd::MAX))
     }
 
     /// Its number, here and in the child.

@@ -178,7 +178,11 @@ impl LaneSender {
     ) -> Result<(), Fault> {
         match self {
             LaneSender::Ring { ring, .. } if row.len() <= ring.longest() => {
-                Ok(ring.push(tag as u32, row.len(), row.pieces(), deadline)?)
+                let (tag, len) = (tag as u32, row.len());
+                match row.one_piece() {
+                    Some(row) => Ok(ring.push(tag, len, [row].into_iter(), deadline)?),
+                    None => Ok(ring.push(tag, len, row.pieces(), deadline)?),
+                }
             }
             LaneSender::Ring { ring, pool, spills } => {
                 let spills = spills.open()?;

@@ -7,7 +7,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ipc_channel::ipc::{self, IpcSender};
-use serde::{Deserialize, Serialize};
 
 use super::channel::socket_of_receiver;
 use super::codec::Encoder;
@@ -30,7 +29,7 @@ pub(crate) struct MailboxSender {
 }
 
 /// What a child needs to read a mailbox.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct MailboxEnds {
     memory: Heirloom,
     spills: Heirloom,
@@ -154,6 +153,18 @@ impl MailboxSender {
 const PLACE: usize = 16;
 
 impl MailboxEnds {
+    /// As numbers, for the child.
+    pub(super) fn words(&self) -> [u64; 5] {
+        let MailboxEnds { memory, spills, from, timed, fenced } = self;
+        [memory.word(), spills.word(), *from, (*timed).into(), (*fenced).into()]
+    }
+
+    #[inline]
+    pub(super) fn of_words([memory, spills, from, timed, fenced]: [u64; 5]) -> Self {
+        let [memory, spills] = [memory, spills].map(Heirloom::of_word);
+        MailboxEnds { memory, spills, from, timed: timed != 0, fenced: fenced != 0 }
+    }
+
     /// What the child inherits of it.
     pub(crate) fn heirlooms(&mut self) -> [&mut Heirloom; 2] {
         [&mut self.memory, &mut self.spills]
@@ -166,6 +177,7 @@ impl MailboxEnds {
     }
 
     /// Opens the reader's side, and what wakes it from elsewhere.
+    #[unsafe(link_section = ".procession.start")]
     pub(crate) fn open(self, limit: usize) -> Result<(LaneReceiver, Shared), Fault> {
         let MailboxEnds { memory, spills, from, timed, fenced } = self;
         let region = Region::inherited(memory)?;

@@ -21,6 +21,7 @@ mod patience;
 mod region;
 mod ring;
 mod scope;
+mod special;
 mod told;
 mod upward;
 mod variable;
@@ -33,7 +34,7 @@ pub(crate) use batch::{
 pub(crate) use belt::{Belt, BeltRegion, LanePair, is_result};
 pub(crate) use bootstrap::{
     Bootstrap, Control, ControlNews, ControlOffer, ControlReceiver, ControlSender, Hello, ParentIs,
-    Serves, Special, digest_of,
+    digest_of,
 };
 pub(crate) use channel::ChannelError;
 pub(crate) use codec::{DecodeRow, ShortRow, plain, read_plain, read_row};
@@ -50,6 +51,7 @@ pub(crate) use ring::{ReaderBell, WaitingRoom};
 pub(crate) use scope::{
     Claim, Claims, begin_lending, drop_received, is_receiving, lend, lending, receiving,
 };
+pub(crate) use special::{Serves, Special};
 pub(crate) use upward::{Taken, UpReceiver, UpSender, upward};
 pub(crate) use variable::{VARIABLE, Variable};
 pub(crate) use word::{Incoming, Outgoing, Packet, Word, longest};

@@ -25,6 +25,7 @@ impl Patience {
     }
 
     /// Looks until `done` says so, while that is likely to pay. Whether it did.
+    #[unsafe(link_section = ".procession.start")]
     pub(crate) fn look(&mut self, mut done: impl FnMut() -> bool) -> bool {
         if self.credit == 0 {
             self.slept += 1;

@@ -136,6 +136,7 @@ impl Drop for Received {
 }
 
 /// Whether a message is being decoded; and if so, whether its asker waits at the lane.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn is_receiving() -> Option<bool> {
     RECEIVING.get().0
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::belt::{LONGEST, RESULTS, TASKS, rings};
 use super::codec::{Decoder, Encoder};
 use super::gong::{Gong, GongEnd, Sleeper};
@@ -14,7 +12,7 @@ use super::ring::{Claimer, Producer, PushError, Shared, Wait};
 use crate::sys;
 
 /// What a worker is handed.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct BeltEnds {
     pub(super) memory: Heirloom,
     pub(super) gong: GongEnd,
@@ -35,6 +33,17 @@ pub(crate) struct Workbench<'a> {
 const UNHEARD: u64 = 2_000_000;
 
 impl BeltEnds {
+    /// As numbers, for the worker.
+    pub(super) fn words(&self) -> [u64; 3] {
+        [self.memory.word(), self.gong.0.word(), self.fenced.into()]
+    }
+
+    #[inline]
+    pub(super) fn of_words([memory, gong, fenced]: [u64; 3]) -> Self {
+        let [memory, gong] = [memory, gong].map(Heirloom::of_word);
+        BeltEnds { memory, gong: GongEnd(gong), fenced: fenced != 0 }
+    }
+
     /// What the worker inherits of it.
     pub(crate) fn heirlooms(&mut self) -> [&mut Heirloom; 2] {
         [&mut self.memory, &mut self.gong.0]

@@ -17,6 +17,7 @@ pub(crate) struct Worker {
 static WORKER: SetOnce<Worker> = SetOnce::new();
 
 /// This process, if it is a worker that has begun.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn worker() -> Option<&'static Worker> {
     WORKER.get()
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::words;
 use crate::sys;
-use crate::wire::{ChannelError, Control, ControlNews, ControlReceiver, Fault, Incoming};
+use crate::wire::{ChannelError, Control, ControlNews, ControlReceiver, Incoming};
 
 /// Whether the parent asked this process to stop; can be waited for.
 #[derive(Debug)]
@@ -55,10 +55,7 @@ impl StopFlag {
         {
             news.wait(deadline);
             if !take_news() {
-                // Nor is there a descriptor for it, and nobody says when there is.
-                let left =
-                    deadline.map_or(PAUSE, |at| at.saturating_duration_since(Instant::now()));
-                drop(self.changed.wait_timeout(self.lock(), left.min(PAUSE)));
+                self.pause(deadline);
             }
         }
         let mut asked = self.lock();
@@ -73,28 +70,36 @@ impl StopFlag {
         }
         *asked
     }
+
+    /// Gives the system some time: there is no descriptor now, and nobody says when there is.
+    fn pause(&self, deadline: Option<Instant>) {
+        let left = deadline.map_or(PAUSE, |at| at.saturating_duration_since(Instant::now()));
+        drop(self.changed.wait_timeout(self.lock(), left.min(PAUSE)));
+    }
 }
 
 /// How long who waits gives the system to find descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What is done when the parent asks this process to stop, besides raising the flag.
-static AT_STOP: Mutex<Vec<Box<dyn Fn() + Send>>> = Mutex::new(Vec::new());
+static AT_STOP: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
 
-/// Has something done when the parent asks this process to stop; at once if it has.
+/// Has something done when the parent asks this process to stop; at once if it has. There is one such
+/// thing in a process: its mailbox or its belt is closed.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn at_stop(act: impl Fn() + Send + 'static) {
     hear();
-    let mut acts = AT_STOP.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut at_stop = AT_STOP.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if STOP.is_raised() {
         act();
     }
-    acts.push(Box::new(act));
+    *at_stop = Some(Box::new(act));
 }
 
 fn stop() {
     STOP.raise();
-    let acts = AT_STOP.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    acts.iter().for_each(|act| act());
+    let at_stop = AT_STOP.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    at_stop.iter().for_each(|act| act());
 }
 
 /// Where the parent is heard.
@@ -142,6 +147,7 @@ pub(crate) fn hear() {
 }
 
 /// Hears what there is, and has the thread hear the rest; `false` where there are no descriptors for it.
+#[unsafe(link_section = ".procession.start")]
 fn take_news() -> bool {
     // Not waiting: who has it hears already, or is what is called for something that was heard.
     let Ok(mut waiting) = EAR.try_lock() else { return true };
@@ -149,14 +155,14 @@ fn take_news() -> bool {
     if HEARS.load(Ordering::Acquire) {
         return true;
     }
-    let opened = ear.control.open();
-    if opened == Err(Fault::NoRoom) {
-        return false;
-    }
     // Where the function has closed the channel there is nothing to hear any more.
-    let mut hears = opened.is_err();
+    let mut hears = !ear.control.is_ours();
     while !hears && ear.control.has_more() {
-        hears = !ear.take(false);
+        match ear.take(false) {
+            Heard::Word => {}
+            Heard::Last => hears = true,
+            Heard::NoRoom => return false,
+        }
     }
     if hears || sys::run_bare(listen).is_ok() {
         HEARS.store(true, Ordering::Release);
@@ -164,20 +170,38 @@ fn take_news() -> bool {
     true
 }
 
+#[unsafe(link_section = ".procession.start")]
 fn listen() {
     sys::name_thread(c"procession-cont");
     let Some(mut ear) = ear().take() else { return };
     // Until it is told anything, this thread needs no memory.
     let asked = ear.control.wait();
-    while ear.take(asked) {}
+    loop {
+        match ear.take(asked) {
+            Heard::Word => {}
+            Heard::Last => break,
+            Heard::NoRoom => STOP.pause(None),
+        }
+    }
     // Its number may be the function's by now.
     std::mem::forget(ear);
 }
 
+/// What was heard.
+enum Heard {
+    /// There may be more.
+    Word,
+    /// There will be no more.
+    Last,
+    /// There is no descriptor now for what it needs to be received; if it is the wish to stop, that is
+    /// known all the same.
+    NoRoom,
+}
+
 impl Ear {
-    /// Takes what the parent says next, and waits for it; whether there can be more. `asked` says that
-    /// it is the wish to stop, should that not be there to be taken any more.
-    fn take(&mut self, asked: bool) -> bool {
+    /// Takes what the parent says next, and waits for it. `asked` says that it is the wish to stop,
+    /// should that not be there to be taken any more.
+    fn take(&mut self, asked: bool) -> Heard {
         match self.control.receive() {
             Ok(Control::Stop) => stop(),
             Ok(Control::Frame(frame)) => match self.incoming.add(&frame) {
@@ -190,11 +214,17 @@ impl Ear {
                 if asked && !STOP.is_raised() {
                     stop();
                 }
-                return false;
+                return Heard::Last;
+            }
+            Err(ChannelError::NoRoom) => {
+                if self.control.is_to_stop(false) && !STOP.is_raised() {
+                    stop();
+                }
+                return Heard::NoRoom;
             }
             // A child outlives nobody: without its parent there is no one to work for.
             Err(_) => sys::die_at_once(),
         }
-        true
+        Heard::Word
     }
 }

@@ -24,6 +24,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 static LONGEST: AtomicUsize = AtomicUsize::new(1 << 30);
 
 /// The most bytes that an answer of this process may have.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn longest() -> usize {
     LONGEST.load(Ordering::Relaxed)
 }
@@ -68,6 +69,7 @@ pub(super) fn send_text(tag: Tag, text: &str) -> Result<(), Fault> {
 
 /// Sends an answer to the parent where answers go over a ring, which costs next to nothing; whether
 /// it went.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn answer(tag: Tag, row: &Encoder<'_>) -> bool {
     match lock(&LANE).as_deref_mut() {
         Some(lane @ LaneSender::Ring { .. }) => lane.send(tag, row, None).is_ok(),
@@ -87,6 +89,7 @@ pub(crate) fn take_belt() -> Option<BeltEnds> {
 }
 
 /// What this process serves, for its one mailbox.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn take_serves() -> Option<Serves> {
     lock(&SERVES).take()
 }
@@ -146,6 +149,7 @@ impl<T> Tray<T> {
 }
 
 /// A mailbox's end of a ring.
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn open_ring(serves: &mut Serves, limit: usize) -> Option<Result<LaneReceiver, Fault>> {
     let ends = serves.ends.take()?;
     Some(ends.open(limit).map(|(receiver, shared)| {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use procession::{Error, ExitReason, Output, SpawnError, process};
+use procession::{Error, ExitReason, Mailbox, Output, SpawnError, process};
 use procession_tests::{
     BOTH, LIMIT, Over, Running, again, alone, as_program, descriptors, end_of, eventually,
     not_tested, state_of, succeeds, value_of,
@@ -282,6 +282,42 @@ fn a_process_that_has_no_thread_left_hears_that_it_should_stop() {
         eventually(LIMIT, || state_of(child.pid()) == Some('S'));
         assert_eq!(child.stop(LIMIT).unwrap(), ExitReason::Finished, "{over:?}");
         assert!(!value_of(child).unwrap(), "{over:?}");
+    }
+}
+
+#[process]
+fn wait_full() -> usize {
+    set_descriptor_limit(64);
+    let held = take_all_but(0);
+    println!("full");
+    procession::stopping().wait();
+    held.len()
+}
+
+#[process]
+fn receive_full(mailbox: Mailbox<()>) -> usize {
+    set_descriptor_limit(64);
+    let held = take_all_but(0);
+    println!("full");
+    mailbox.for_each(drop);
+    held.len()
+}
+
+/// It was heard when a descriptor was free to receive it with.
+#[test]
+fn a_process_that_has_no_descriptor_left_hears_that_it_should_stop() {
+    for over in BOTH {
+        let child = over.builder::<wait_full>().spawn(()).unwrap();
+        eventually(LIMIT, || child.output_tail().stdout.contains("full"));
+        assert_eq!(child.stop(LIMIT).unwrap(), ExitReason::Finished, "{over:?}");
+        assert!(value_of(child).unwrap() > 0, "{over:?}");
+    }
+    for untrusted in [false, true] {
+        let builder = receive_full::builder();
+        let actor = if untrusted { builder.untrusted() } else { builder }.spawn(()).unwrap();
+        eventually(LIMIT, || actor.output_tail().stdout.contains("full"));
+        assert_eq!(actor.stop(LIMIT).unwrap(), ExitReason::Finished, "untrusted: {untrusted}");
+        assert!(actor.join().unwrap() > 0, "untrusted: {untrusted}");
     }
 }
 

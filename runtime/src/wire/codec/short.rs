@@ -3,8 +3,9 @@
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
+use super::buffer::spare;
 use super::own::{is_bytes, number_bytes};
-use super::{Encoder, PREFIX, spare};
+use super::{Encoder, PREFIX};
 use crate::error::EncodeError;
 use crate::wire::told::why_not_encoded;
 

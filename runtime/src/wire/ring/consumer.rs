@@ -287,6 +287,7 @@ impl Consumer {
     }
 
     #[cold]
+    #[unsafe(link_section = ".procession.start")]
     fn wait(
         &mut self,
         deadline: Option<Instant>,

@@ -98,6 +98,7 @@ impl Producer {
     }
 
     /// Writes a frame for which there is room.
+    #[unsafe(link_section = ".procession.start")]
     pub(crate) fn push_now<'a>(
         &mut self,
         tag: u32,
