@@ -90,7 +90,7 @@ fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, greeting: Owned) ->
     let call = match entry.work() {
         Work::Call(call, _) => call,
         Work::Converse(converse) => {
-            converse(&mut arguments, &mut |tag, row| desk::send(tag, row));
+            converse(&mut arguments, &mut |tag, row| desk::speak(tag, row));
             words::settle();
             return 0;
         }

@@ -49,15 +49,20 @@ pub(super) fn sit_down(
     *lock(&BELT) = belt;
 }
 
-/// Sends what became of the function to the parent, after all that was said before. Only one thread sends
-/// at a time; the parent always reads.
+/// Sends what became of the function to the parent, after all that was said before.
 #[unsafe(link_section = ".procession.start")]
 pub(crate) fn send(tag: Tag, row: &Encoder<'_>) -> Result<(), Fault> {
+    super::words::settle();
+    speak(tag, row)
+}
+
+/// Sends something to the parent. Only one thread sends at a time; the parent always reads.
+#[unsafe(link_section = ".procession.start")]
+pub(super) fn speak(tag: Tag, row: &Encoder<'_>) -> Result<(), Fault> {
     // A copy made by `fork` would talk in between.
     if crate::sys::is_copy() {
         return Err(Fault::Gone);
     }
-    super::words::settle();
     lock(&LANE).as_mut().map_or(Err(Fault::Gone), |lane| lane.send(tag, row, None))
 }
 

@@ -35,7 +35,7 @@ const TO_PARENT: std::ops::Range<usize> = TO_CHILD.end..TO_CHILD.end + (16 << 10
 const REPORT: usize = 8 << 10;
 const REPORTS: std::ops::Range<usize> = TO_PARENT.end..TO_PARENT.end + 2 * REPORT;
 const TURN: usize = 2 * CONTROL;
-const _: () = assert!(TURN + 64 <= PAGE && align_of::<Control>() <= 64);
+const _: () = assert!(TURN + 64 <= PAGE && align_of::<Control>() <= 128);
 
 /// The parent's side of a connection.
 pub(crate) struct ParentEnds {

@@ -56,8 +56,9 @@ pub(super) struct Progress {
     pub(super) known: AtomicU64,
 }
 
-/// A word on a cache line of its own.
-#[repr(C, align(64))]
+/// A word on cache lines of its own: two, for processors fetch them in pairs, and whoever waits for one
+/// would take the other away from the side that stores there.
+#[repr(C, align(128))]
 pub(super) struct Line<T>(pub(super) T);
 
 /// How many bytes [`Control`] takes in a region.
@@ -158,7 +159,7 @@ impl Shared {
         control: usize,
         data: std::ops::Range<usize>,
     ) -> Self {
-        assert!(control.is_multiple_of(64) && control + CONTROL <= region.len());
+        assert!(control.is_multiple_of(128) && control + CONTROL <= region.len());
         // SAFETY: the offset was just checked to be within the mapping.
         let control = unsafe { region.start().add(control) }.cast::<Control>();
         Shared {
