@@ -272,6 +272,11 @@ impl ControlReceiver {
             && matches!(crate::sys::peek(self.socket, wait), Ok(Some(peeked)) if peeked.len == STOP)
     }
 
+    /// Whether the parent is gone and has left nothing to receive.
+    fn is_over(&self) -> bool {
+        matches!(crate::sys::peek(self.socket, false), Ok(Some(peeked)) if peeked.len == 0)
+    }
+
     /// What says that there is something to receive.
     pub(crate) fn news(&self) -> ControlNews {
         ControlNews(self.socket, self.identity)
@@ -290,7 +295,8 @@ impl ControlReceiver {
         }
         match self.open() {
             Ok(()) => {}
-            Err(Fault::NoRoom) => return Err(ChannelError::NoRoom),
+            Err(Fault::NoRoom) if !self.is_over() => return Err(ChannelError::NoRoom),
+            Err(Fault::NoRoom) => return Err(ChannelError::Gone),
             Err(_) => return Err(ChannelError::Closed),
         }
         match self.receiver.open() {

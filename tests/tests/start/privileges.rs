@@ -50,9 +50,17 @@ fn a_program_that_may_not_be_dumped_starts_processes() {
 
 /// The kernel forgets who is to die with whom when credentials change.
 #[process]
-fn drop_root_and_wait(user: u32, hears: bool) {
+fn drop_root_and_wait(user: u32, hears: bool, full: bool) {
     // SAFETY: the call touches no memory.
     assert_eq!(unsafe { libc::setuid(user) }, 0);
+    if full {
+        let limit = libc::rlimit { rlim_cur: 64, rlim_max: 64 };
+        // SAFETY: the pointer is to a local variable of the right type.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+        while let Ok(file) = fs::File::open("/dev/null") {
+            std::mem::forget(file);
+        }
+    }
     println!("dropped");
     if hears {
         procession::stopping().wait();
@@ -103,8 +111,8 @@ fn a_worker_that_drops_root_dies_with_its_parent_all_the_same() {
         return;
     }
     let program = as_program(|| {
-        let hears = std::env::var_os("HEARS").is_some();
-        let child = drop_root_and_wait::spawn(65_534, hears).unwrap();
+        let [hears, full] = ["HEARS", "FULL"].map(|name| std::env::var_os(name).is_some());
+        let child = drop_root_and_wait::spawn(65_534, hears, full).unwrap();
         println!("child={}", child.pid());
         child.wait();
     });
@@ -114,7 +122,8 @@ fn a_worker_that_drops_root_dies_with_its_parent_all_the_same() {
     if !maps {
         not_tested("no user may be mapped here");
     }
-    for (hears, mapped) in [(false, false), (true, false), (false, true), (true, true)] {
+    for way in 0..8 {
+        let [hears, mapped, full] = [1, 2, 4].map(|part| way & part != 0);
         if mapped && !maps {
             continue;
         }
@@ -124,6 +133,10 @@ fn a_worker_that_drops_root_dies_with_its_parent_all_the_same() {
         program.env("TMPDIR", place.path());
         if hears {
             program.env("HEARS", "1");
+        }
+        // Without a descriptor nothing can be received of the parent.
+        if full {
+            program.env("FULL", "1");
         }
         if mapped {
             map_users(&mut program);
