@@ -103,6 +103,8 @@ impl<M> Mailbox<M> {
                 ONCE.call_once(|| {
                     worker::hear_local(hear);
                     worker::at_stop(|| TRAY.close());
+                    // ipc-channel takes 200 KiB to receive anything, and that was all it has received.
+                    crate::sys::give_back();
                 });
                 Source::Words(0, 0)
             }

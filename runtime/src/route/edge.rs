@@ -239,7 +239,7 @@ impl State {
             return control.stop();
         }
         if let Some(word) = self.queue.front_mut() {
-            control.frame(word.frame())?;
+            control.frame(&word.frame())?;
             if word.gone() {
                 self.queue.pop_front();
             }

@@ -78,3 +78,13 @@ pub(crate) unsafe fn read_only(start: *mut u8, len: usize) {
     // only costs a protection against others' mistakes.
     let _ = unsafe { mprotect(start.cast::<c_void>(), len, MprotectFlags::READ) };
 }
+
+/// Gives memory back to the system that is free now and would be kept.
+pub(crate) fn give_back() {
+    // Other C libraries keep none.
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the call touches nothing that is in use.
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}

@@ -28,8 +28,8 @@ pub(crate) use entry::{BeforeMain, Constructor, before_main, take_variable_in_ma
 pub(crate) use exe::{Build, build_of, own_build, own_file, own_program, runs_own_program};
 pub(crate) use fault::{ignore_broken_pipes, report_stack_overflow};
 pub(crate) use limits::{file_size_limit, limit_memory};
-pub(crate) use memory::{Mapping, read_only};
-pub(crate) use peek::{Peeked, peek};
+pub(crate) use memory::{Mapping, give_back, read_only};
+pub(crate) use peek::{Peeked, peek, receive};
 pub(crate) use poll::{
     Interest, Wake, poll, readers_gone, standard_error, standard_output, takes_datagram, takes_more,
 };

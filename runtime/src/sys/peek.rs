@@ -49,6 +49,20 @@ pub(crate) fn peek(socket: RawFd, wait: bool) -> Result<Option<Peeked>, NoSocket
     }
 }
 
+/// Takes the next datagram, which is so long; whether it was there.
+pub(crate) fn receive(socket: RawFd, len: usize, into: &mut Vec<u8>) -> bool {
+    into.resize(len, 0);
+    loop {
+        // SAFETY: the pointer and the length are those of a buffer of ours.
+        let taken = unsafe { libc::recv(socket, into.as_mut_ptr().cast(), len, 0) };
+        match usize::try_from(taken) {
+            Ok(taken) => return taken == len,
+            Err(_) if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return false,
+        }
+    }
+}
+
 /// How much room the datagrams take up that were sent and not received, and how much there is.
 pub(super) fn queued(socket: BorrowedFd<'_>) -> Option<(libc::c_int, libc::c_int)> {
     let (mut queued, mut room): (libc::c_int, libc::c_int) = (0, 0);

@@ -58,19 +58,6 @@ pub(super) fn within_room<T>(act: impl FnOnce() -> T) -> Result<T, ChannelError>
     catch_unwind(AssertUnwindSafe(act)).map_err(|_| ChannelError::NoRoom)
 }
 
-/// Receives a message that carries no descriptors, and waits for it.
-pub(super) fn receive_plain<T>(receiver: &IpcReceiver<T>) -> Result<T, ChannelError>
-where
-    T: DeserializeOwned + Serialize,
-{
-    loop {
-        match receiver.recv() {
-            Err(IpcError::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
-            other => return Ok(other?),
-        }
-    }
-}
-
 /// The end of a channel whose other end is in the hands of a child.
 ///
 /// ipc-channel believes what a datagram says of itself: one that lies makes it read on for ever,
@@ -119,20 +106,25 @@ impl<R> Guarded<R> {
     fn check(&self, wait: bool, carries: bool) -> Result<(), ChannelError> {
         let peeked =
             crate::sys::peek(self.socket, wait).ok().flatten().ok_or(ChannelError::Gone)?;
-        Self::judge(&peeked, carries)
+        judge(&peeked, carries)
     }
+}
 
-    fn judge(peeked: &Peeked, carries: bool) -> Result<(), ChannelError> {
-        if peeked.len == 0 {
-            return Err(ChannelError::Gone);
-        }
-        let [whole, body] = [0, 8].map(|at| {
-            let word = peeked.head[at..at + 8].try_into().map(usize::from_ne_bytes);
-            word.unwrap_or(usize::MAX)
-        });
-        let honest = whole == peeked.len && whole.checked_sub(16) == Some(body);
-        if honest && peeked.carries == carries { Ok(()) } else { Err(ChannelError::Rubbish) }
+/// How many bytes ipc-channel puts before those of a message: two words, of which each says how many there
+/// are, the first with both of them.
+pub(super) const HEAD: usize = 16;
+
+/// Whether a datagram is one that ipc-channel made, and carries what it should.
+pub(super) fn judge(peeked: &Peeked, carries: bool) -> Result<(), ChannelError> {
+    if peeked.len == 0 {
+        return Err(ChannelError::Gone);
     }
+    let [whole, body] = [0, 8].map(|at| {
+        let word = peeked.head[at..at + 8].try_into().map(usize::from_ne_bytes);
+        word.unwrap_or(usize::MAX)
+    });
+    let honest = whole == peeked.len && whole.checked_sub(HEAD) == Some(body);
+    if honest && peeked.carries == carries { Ok(()) } else { Err(ChannelError::Rubbish) }
 }
 
 impl<T: DeserializeOwned + Serialize> Guarded<IpcReceiver<T>> {
@@ -165,7 +157,7 @@ impl Guarded<IpcBytesReceiver> {
     /// Receives one datagram of bytes, if one is there.
     pub(super) fn receive_bytes_now(&self) -> Result<Option<Vec<u8>>, ChannelError> {
         match crate::sys::peek(self.socket, false) {
-            Ok(Some(peeked)) => Self::judge(&peeked, false)?,
+            Ok(Some(peeked)) => judge(&peeked, false)?,
             Ok(None) => return Ok(None),
             Err(_) => return Err(ChannelError::Gone),
         }

@@ -144,19 +144,9 @@ where
     T: for<'de> Deserialize<'de>,
 {
     fn make() -> Result<(Self, Option<RawFd>), Fault> {
-        let (receiver, socket) = IpcReceiver::make()?;
-        Ok((Guarded::new(receiver)?, socket))
-    }
-}
-
-impl<T: fmt::Debug + Serialize> Adopt for IpcReceiver<T>
-where
-    T: for<'de> Deserialize<'de>,
-{
-    fn make() -> Result<(Self, Option<RawFd>), Fault> {
         let (_, receiver) = ipc::channel::<T>().map_err(|_| Fault::NoRoom)?;
         let socket = socket_of_receiver(&receiver);
-        Ok((receiver, socket))
+        Ok((Guarded::new(receiver)?, socket))
     }
 }
 

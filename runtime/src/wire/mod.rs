@@ -10,6 +10,7 @@ mod belt;
 mod bootstrap;
 mod channel;
 mod codec;
+mod control;
 mod frames;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -32,13 +33,11 @@ pub(crate) use batch::{
     Rows, add_frame, add_row, alike_bodies, first_alike, first_frame, flag_frame,
 };
 pub(crate) use belt::{Belt, BeltRegion, LanePair, is_result};
-pub(crate) use bootstrap::{
-    Bootstrap, Control, ControlNews, ControlOffer, ControlReceiver, ControlSender, Hello, ParentIs,
-    digest_of,
-};
+pub(crate) use bootstrap::{Bootstrap, Hello, ParentIs, digest_of};
 pub(crate) use channel::ChannelError;
 pub(crate) use codec::{DecodeRow, ShortRow, plain, read_plain, read_row};
 pub use codec::{Decoder, Encoder};
+pub(crate) use control::{Control, ControlOffer, ControlReceiver, ControlSender};
 pub(crate) use gong::{Gong, Sleeper};
 pub(crate) use heirloom::Heirloom;
 pub(crate) use lane::{

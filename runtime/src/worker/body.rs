@@ -24,10 +24,9 @@ pub(super) fn work(call: &Variable, lanes: ChildLanes, greeting: Owned, watched:
         Ok((bootstrap, control, UpSender::new(Heirloom::inherited(call.up))?))
     });
     // A parent that never says the first word is gone, or has given this child up.
-    let Ok((bootstrap, mut control, up)) = begun else { sys::die_at_once() };
+    let Ok((bootstrap, control, up)) = begun else { sys::die_at_once() };
     let Bootstrap { entry, name, id, parent, max_message, tree, special } = bootstrap;
     let Special { memory_limit, serves, belt } = special;
-    let in_words = belt.is_none() && serves.as_ref().is_none_or(|serves| serves.ends.is_none());
     let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
     arguments.set_limit(limit);
     sys::set_process_name(&name);
@@ -39,11 +38,6 @@ pub(super) fn work(call: &Variable, lanes: ChildLanes, greeting: Owned, watched:
     let Some(entry) = Entry::at(entry) else {
         return told(desk::send_text(Tag::BadArguments, "it has no such function"), 1);
     };
-    // Who has no ring for its messages is sent them on it; nobody else may ever be told anything.
-    if in_words && !matches!(entry.work(), Work::Call(..)) && control.open().is_err() {
-        let why = "there are no descriptors left to begin with";
-        return told(desk::send_text(Tag::BadArguments, why), 1);
-    }
     control::take_over(control);
     // Where memory is limited there may be none for the thread later.
     if !watched || memory_limit.is_some() {

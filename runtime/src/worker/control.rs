@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::words;
 use crate::sys;
-use crate::wire::{ChannelError, Control, ControlNews, ControlReceiver, Incoming};
+use crate::wire::{ChannelError, Control, ControlReceiver, Incoming};
 
 /// Whether the parent asked this process to stop; can be waited for.
 #[derive(Debug)]
@@ -53,10 +53,8 @@ impl StopFlag {
             && !self.is_raised()
             && !is_late()
         {
-            news.wait(deadline);
-            if !take_news() {
-                self.pause(deadline);
-            }
+            news.wait_until(deadline);
+            take_news();
         }
         let mut asked = self.lock();
         while !*asked && !is_late() {
@@ -70,16 +68,7 @@ impl StopFlag {
         }
         *asked
     }
-
-    /// Gives the system some time: there is no descriptor now, and nobody says when there is.
-    fn pause(&self, deadline: Option<Instant>) {
-        let left = deadline.map_or(PAUSE, |at| at.saturating_duration_since(Instant::now()));
-        drop(self.changed.wait_timeout(self.lock(), left.min(PAUSE)));
-    }
 }
-
-/// How long who waits gives the system to find descriptors.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// What is done when the parent asks this process to stop, besides raising the flag.
 static AT_STOP: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
@@ -105,6 +94,7 @@ fn stop() {
 /// Where the parent is heard.
 struct Ear {
     control: ControlReceiver,
+    buffer: Vec<u8>,
     incoming: Incoming,
 }
 
@@ -123,15 +113,15 @@ fn ear() -> MutexGuard<'static, Option<Ear>> {
 #[inline]
 pub(super) fn take_over(control: ControlReceiver) {
     // The parent is trusted, and has its own limits.
-    *ear() = Some(Ear { control, incoming: Incoming::new(usize::MAX) });
+    *ear() = Some(Ear { control, buffer: Vec::new(), incoming: Incoming::new(usize::MAX) });
 }
 
 /// What news of the parent come on, where there is one and no thread hears it.
-fn unheard() -> Option<ControlNews> {
+fn unheard() -> Option<ControlReceiver> {
     if HEARS.load(Ordering::Acquire) || !super::context::is_original() {
         return None;
     }
-    ear().as_ref().map(|ear| ear.control.news())
+    ear().as_ref().map(|ear| ear.control)
 }
 
 /// Has the parent heard from now on; what it has said by now is heard when this returns.
@@ -146,28 +136,23 @@ pub(crate) fn hear() {
     }
 }
 
-/// Hears what there is, and has the thread hear the rest; `false` where there are no descriptors for it.
+/// Hears what there is, and has the thread hear the rest.
 #[unsafe(link_section = ".procession.start")]
-fn take_news() -> bool {
+fn take_news() {
     // Not waiting: who has it hears already, or is what is called for something that was heard.
-    let Ok(mut waiting) = EAR.try_lock() else { return true };
-    let Some(ear) = &mut *waiting else { return true };
+    let Ok(mut waiting) = EAR.try_lock() else { return };
+    let Some(ear) = &mut *waiting else { return };
     if HEARS.load(Ordering::Acquire) {
-        return true;
+        return;
     }
     // Where the function has closed the channel there is nothing to hear any more.
     let mut hears = !ear.control.is_ours();
     while !hears && ear.control.has_more() {
-        match ear.take(false) {
-            Heard::Word => {}
-            Heard::Last => hears = true,
-            Heard::NoRoom => return false,
-        }
+        hears = !ear.take(false);
     }
     if hears || sys::run_bare(listen).is_ok() {
         HEARS.store(true, Ordering::Release);
     }
-    true
 }
 
 #[unsafe(link_section = ".procession.start")]
@@ -176,35 +161,18 @@ fn listen() {
     let Some(mut ear) = ear().take() else { return };
     // Until it is told anything, this thread needs no memory.
     let asked = ear.control.wait();
-    loop {
-        match ear.take(asked) {
-            Heard::Word => {}
-            Heard::Last => break,
-            Heard::NoRoom => STOP.pause(None),
-        }
-    }
+    while ear.take(asked) {}
     // Its number may be the function's by now.
     std::mem::forget(ear);
 }
 
-/// What was heard.
-enum Heard {
-    /// There may be more.
-    Word,
-    /// There will be no more.
-    Last,
-    /// There is no descriptor now for what it needs to be received; if it is the wish to stop, that is
-    /// known all the same.
-    NoRoom,
-}
-
 impl Ear {
-    /// Takes what the parent says next, and waits for it. `asked` says that it is the wish to stop,
-    /// should that not be there to be taken any more.
-    fn take(&mut self, asked: bool) -> Heard {
-        match self.control.receive() {
+    /// Takes what the parent says next, and waits for it; whether there can be more. `asked` says that
+    /// it is the wish to stop, should that not be there to be taken any more.
+    fn take(&mut self, asked: bool) -> bool {
+        match self.control.receive(&mut self.buffer) {
             Ok(Control::Stop) => stop(),
-            Ok(Control::Frame(frame)) => match self.incoming.add(&frame) {
+            Ok(Control::Frame(frame)) => match self.incoming.add(frame) {
                 Ok(word) => word.into_iter().for_each(words::take),
                 // There was no memory for it; the next word begins anew.
                 Err(_) => self.incoming = Incoming::new(usize::MAX),
@@ -214,17 +182,11 @@ impl Ear {
                 if asked && !STOP.is_raised() {
                     stop();
                 }
-                return Heard::Last;
-            }
-            Err(ChannelError::NoRoom) => {
-                if self.control.is_to_stop(false) && !STOP.is_raised() {
-                    stop();
-                }
-                return Heard::NoRoom;
+                return false;
             }
             // A child outlives nobody: without its parent there is no one to work for.
             Err(_) => sys::die_at_once(),
         }
-        Heard::Word
+        true
     }
 }

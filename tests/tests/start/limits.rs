@@ -299,8 +299,9 @@ fn receive_full(mailbox: Mailbox<()>) -> usize {
     set_descriptor_limit(64);
     let held = take_all_but(0);
     println!("full");
-    mailbox.for_each(drop);
-    held.len()
+    let handled = mailbox.count();
+    assert!(!held.is_empty());
+    handled
 }
 
 /// It was heard when a descriptor was free to receive it with.
@@ -313,11 +314,20 @@ fn a_process_that_has_no_descriptor_left_hears_that_it_should_stop() {
         assert!(value_of(child).unwrap() > 0, "{over:?}");
     }
     for untrusted in [false, true] {
-        let builder = receive_full::builder();
-        let actor = if untrusted { builder.untrusted() } else { builder }.spawn(()).unwrap();
-        eventually(LIMIT, || actor.output_tail().stdout.contains("full"));
+        let start = || {
+            let builder = receive_full::builder();
+            let actor = if untrusted { builder.untrusted() } else { builder }.spawn(()).unwrap();
+            eventually(LIMIT, || actor.output_tail().stdout.contains("full"));
+            actor
+        };
+        let actor = start();
         assert_eq!(actor.stop(LIMIT).unwrap(), ExitReason::Finished, "untrusted: {untrusted}");
-        assert!(actor.join().unwrap() > 0, "untrusted: {untrusted}");
+        assert_eq!(actor.join().unwrap(), 0, "untrusted: {untrusted}");
+        // Nor does it take one to be told other things.
+        let actor = start();
+        (0..5).for_each(|_| actor.tell(()).unwrap());
+        actor.drain();
+        assert_eq!(actor.join().unwrap(), 5, "untrusted: {untrusted}");
     }
 }
 
