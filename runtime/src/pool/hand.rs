@@ -250,6 +250,10 @@ impl Hand {
             desk.measured(front, count, now.saturating_sub(self.mark));
         }
         self.mark = now;
+        if self.link.has_lost() {
+            // It will use again what did not get here.
+            self.leave(now);
+        }
         self.deliver(Frames::new(frames, stride), count, desk)
     }
 
@@ -365,7 +369,7 @@ impl Hand {
             let before = self.results;
             match self.hear(desk, now) {
                 Ok(()) if self.results > before => {}
-                heard => return matches!(heard, Err(Fault::NoRoom | Fault::Lost)),
+                heard => return matches!(heard, Err(Fault::NoRoom)),
             }
         }
     }
@@ -373,8 +377,7 @@ impl Hand {
     /// Lets tasks fail whose results cannot be had: all but the last of them are there, and it may be, so
     /// none is run again.
     fn lose(&self, chunk: &Chunk, desk: &mut Desk) {
-        let why =
-            "its worker is gone, and there was no descriptor or memory for what that had left";
+        let why = "its worker ended, and there was no descriptor or memory for what that had left";
         let (pid, tries) = (Some(self.link.pid()), chunk.attempts.tries + 1);
         for index in chunk.first..chunk.first + chunk.count {
             let failure = TaskFailure::Undeliverable(why.to_owned());

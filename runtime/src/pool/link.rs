@@ -114,6 +114,15 @@ impl Link {
         }
     }
 
+    /// Whether memory that it sends large results in did not get here. Each of those is an answer that
+    /// says so.
+    pub(super) fn has_lost(&self) -> bool {
+        match &self.way {
+            Way::Belt(belt) => belt.has_lost(),
+            Way::Words(_) => false,
+        }
+    }
+
     /// How many of the frames put so far the worker has taken, since the start. Exact once it is dead.
     pub(super) fn taken(&mut self) -> Result<u64, Fault> {
         match &mut self.way {

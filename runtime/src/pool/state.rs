@@ -85,13 +85,9 @@ impl State {
                 Ok(()) => {}
                 // A moment without descriptors passes.
                 Err(Fault::NoRoom) => hand.retry_at = Some(now + HOSTAGE),
-                Err(fault) => {
-                    let why = match fault {
-                        Fault::Lost => "there was no descriptor or memory for what it sent",
-                        _ => "it sent what no worker sends",
-                    };
+                Err(_) => {
                     (hand.mad, hand.leaving) = (true, true);
-                    hand.link.kill(Intent::GiveUp(why.to_owned()));
+                    hand.link.kill(Intent::GiveUp("it sent what no worker sends".to_owned()));
                 }
             }
         }

@@ -64,7 +64,7 @@ impl BeltRegion {
         let (tasks, results) = rings(&self.0);
         let (tasks, results) =
             (Feeder::new(tasks, sys::has_fences_elsewhere()), Consumer::new(results));
-        Belt { tasks, results, lanes, collected: 0, short: false, fault: None }
+        Belt { tasks, results, lanes, collected: 0, short: false, lost: false, fault: None }
     }
 }
 
@@ -98,6 +98,8 @@ pub(crate) struct Belt {
     collected: u64,
     /// There was no room for all tasks.
     short: bool,
+    /// A region of its did not get here, and will not.
+    lost: bool,
     /// What was wrong with the worker: nothing that it says is believed any more.
     fault: Option<Fault>,
 }
@@ -241,6 +243,10 @@ impl Belt {
             } else if is_result(tag & !SPILLED) {
                 match lanes.1.spilled(body) {
                     Ok(body) => add_frame(into, tag & !SPILLED, &body.to_owned().into_bytes()),
+                    Err(Fault::Lost) => {
+                        self.lost = true;
+                        add_frame(into, Tag::Unencodable as u32, &lost());
+                    }
                     Err(fault) => return (at, count, Some(fault)),
                 }
             } else {
@@ -250,6 +256,11 @@ impl Belt {
             count += 1;
         }
         (at, count, None)
+    }
+
+    /// Whether a region of the worker's did not get here, and will not.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.lost
     }
 
     /// How many tasks the worker has taken.
@@ -291,6 +302,16 @@ impl Belt {
     fn distrust(&mut self) -> Fault {
         *self.fault.insert(Fault::Rubbish)
     }
+}
+
+/// What stands in the place of a result that lay in such a region.
+fn lost() -> Vec<u8> {
+    let why = "there was no descriptor for what it returned in just the moment in which that came";
+    let why = why.to_owned();
+    let mut row = Encoder::new(usize::MAX);
+    // A text is bytes: there is nothing in it that could fail.
+    let _ = row.section(&why);
+    row.into_vec()
 }
 
 /// How long the body is of a frame that names a region.

@@ -175,7 +175,7 @@ fn roomy(len: usize) -> usize {
 #[derive(Default)]
 pub(crate) struct Known {
     regions: BTreeMap<u32, Arc<Region>>,
-    /// One of them did not get here, and will not.
+    /// Some did not get here, and will not.
     lost: bool,
 }
 
@@ -192,26 +192,58 @@ impl Known {
         let len = place[8..].try_into().map(u64::from_le_bytes).map_err(|_| Fault::Rubbish)?;
         let len = usize::try_from(len).map_err(|_| Fault::Rubbish)?;
         while !self.regions.contains_key(&number) {
-            if self.lost {
-                return Err(Fault::Lost);
+            // It was sent before the frame was published, so it is there, or was lost, or the peer lies.
+            match spills.open()?.receive_now() {
+                Ok(Spill { number, forget, memory }) => {
+                    if let Some(forgotten) = forget {
+                        self.regions.remove(&forgotten);
+                    }
+                    self.regions.insert(number, Arc::new(Region::of(memory)));
+                }
+                Err(ChannelError::NoRoom) => return Err(Fault::NoRoom),
+                Err(ChannelError::Lost) => self.lost = true,
+                Err(_) if self.lost => return Err(Fault::Lost),
+                Err(_) => return Err(Fault::Rubbish),
             }
-            // It was sent before the frame was published, so it is there, or the peer lies.
-            let spill = spills.open()?.receive_now().map_err(|error| match error {
-                ChannelError::NoRoom => Fault::NoRoom,
-                ChannelError::Lost => Fault::Lost,
-                _ => Fault::Rubbish,
-            });
-            self.lost = matches!(spill, Err(Fault::Lost));
-            let spill = spill?;
-            if let Some(forgotten) = spill.forget {
-                self.regions.remove(&forgotten);
-            }
-            self.regions.insert(spill.number, Arc::new(Region::of(spill.memory)));
         }
         let region = self.regions.get(&number).ok_or(Fault::Rubbish)?;
         if len > region.len() {
             return Err(Fault::Rubbish);
         }
         Ok((Arc::clone(region), len))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ipc_channel::ipc;
+
+    use super::*;
+
+    fn place(number: u32) -> [u8; 16] {
+        let mut place = [0; 16];
+        place[..4].copy_from_slice(&number.to_le_bytes());
+        place[8..].copy_from_slice(&100_u64.to_le_bytes());
+        place
+    }
+
+    /// Its message was gone, and the next look for it made a liar of whoever had sent it.
+    #[test]
+    fn a_region_that_did_not_arrive_is_lost_and_no_other() {
+        let memory = || IpcSharedMemory::from_bytes(&[7; 100]);
+        let (sender, receiver) = ipc::channel::<Spill>().unwrap();
+        let mut spills = Late::Open(Guarded::new(receiver).unwrap());
+        let mut known = Known::default();
+        assert_eq!(known.find(&place(1), &mut spills).err(), Some(Fault::Rubbish));
+
+        // As where there is no descriptor in just that moment: it is taken, and cannot be read.
+        let unreadable = sender.clone().to_opaque().to::<(IpcSharedMemory,)>();
+        unreadable.send((memory(),)).unwrap();
+        sender.send(Spill { number: 2, forget: None, memory: memory() }).unwrap();
+
+        for _ in 0..2 {
+            assert_eq!(known.find(&place(1), &mut spills).err(), Some(Fault::Lost));
+            assert_eq!(known.find(&place(2), &mut spills).unwrap().1, 100);
+        }
     }
 }
