@@ -19,7 +19,7 @@ use crate::worker::{self, Tray};
 pub(super) static WORKER: Entry = Entry::own("procession::pool::worker", Work::Converse(serve));
 
 /// Works until nothing follows.
-fn serve(from: &mut LaneReceiver, _: Speak<'_>) {
+fn serve(from: &mut LaneReceiver, _: Speak) {
     crate::route::ready();
     // So that copies made from now on are noticed.
     sys::is_copy();

@@ -113,7 +113,7 @@ fn row<T: Serialize + 'static>(value: &T) -> Encoder<'_> {
 }
 
 /// The other side: works by the mode it was told last.
-fn converse(from: &mut LaneReceiver, to: Speak<'_>) {
+fn converse(from: &mut LaneReceiver, to: Speak) {
     let mut mode = Mode::Echo;
     let mut first = true;
     let mut block: Vec<u8> = Vec::new();

@@ -62,7 +62,7 @@ fn bytes_of<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 /// One node: its handlers queue what comes, and the function works it off.
-fn node(_from: &mut LaneReceiver, _to: Speak<'_>) {
+fn node(_from: &mut LaneReceiver, _to: Speak) {
     static ORDERS: OnceLock<Mutex<Sender<Packet>>> = OnceLock::new();
     static LOCAL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
     let (orders, ordered): (_, Receiver<Packet>) = channel();

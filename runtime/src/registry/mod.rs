@@ -47,11 +47,11 @@ pub(crate) enum Work {
     /// One call: arguments in, outcome out. And a run of them, where it can be a task.
     Call(Body, Option<Many>),
     /// A conversation over the lanes, until the function returns.
-    Converse(fn(&mut LaneReceiver, Speak<'_>)),
+    Converse(fn(&mut LaneReceiver, Speak)),
 }
 
 /// Sends to whoever started the process.
-pub(crate) type Speak<'a> = &'a mut dyn FnMut(Tag, &Encoder<'_>) -> Result<(), Fault>;
+pub(crate) type Speak = fn(Tag, &Encoder<'_>) -> Result<(), Fault>;
 
 /// Reads the arguments, runs the function and sends what became of it, once.
 /// The number is the most bytes a result may have.

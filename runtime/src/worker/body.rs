@@ -84,7 +84,7 @@ fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, greeting: Owned) ->
     let call = match entry.work() {
         Work::Call(call, _) => call,
         Work::Converse(converse) => {
-            converse(&mut arguments, &mut |tag, row| desk::speak(tag, row));
+            converse(&mut arguments, desk::speak);
             words::settle();
             return 0;
         }
