@@ -1,8 +1,9 @@
 //! Values to bytes and back.
 //!
 //! A message is a row of *sections*, one for each value: a length of eight bytes, then the value.
-//! Byte buffers and strings are sections of their own bytes, copied once, and so are numbers, which
-//! are what the shortest messages are made of; everything else is [postcard]. A row is only ever read
+//! Byte buffers and strings are sections of their own bytes, copied once; everything else is
+//! [postcard]. A number is its own bytes without a length: the shortest messages are made of these,
+//! and one of them has its place on one cache line then. A row is only ever read
 //! by the program that wrote it (the builds are compared when a worker starts), so the format carries
 //! no names and no versions.
 //!
@@ -21,7 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::buffer::{Buffer, KEPT};
-use self::own::{as_bytes, from_bytes, is_bytes, number, number_bytes};
+use self::own::{as_bytes, from_bytes, is_bytes, number, number_bytes, number_len};
 pub(crate) use self::short::ShortRow;
 use super::told::{why_not_decoded, why_not_encoded};
 use crate::error::{DecodeError, EncodeError};
@@ -121,11 +122,8 @@ impl<'a> Encoder<'a> {
     #[inline(always)]
     pub fn section<T: Serialize + 'static>(&mut self, value: &'a T) -> Result<(), EncodeError> {
         if let Some((bytes, len)) = number_bytes(value) {
-            let mut section = [0; PREFIX + size_of::<u64>()];
-            section[..PREFIX].copy_from_slice(&(len as u64).to_le_bytes());
-            section[PREFIX..].copy_from_slice(&bytes);
-            self.written.0.extend_from_slice(&section[..PREFIX + len]);
-            return self.grown(PREFIX + len);
+            self.written.0.extend_from_slice(&bytes[..len]);
+            return self.grown(len);
         }
         self.no_number(value)
     }
@@ -258,9 +256,7 @@ impl<'a> Decoder<'a> {
     pub fn section<T: DeserializeOwned + 'static>(&mut self) -> Result<T, DecodeError> {
         if let From::Bytes(bytes) = &mut self.source
             && !is_bytes::<T>()
-            && let Some((prefix, rest)) = bytes.split_first_chunk()
-            && let Ok(len) = usize::try_from(u64::from_le_bytes(*prefix))
-            && let Some((section, rest)) = rest.split_at_checked(len)
+            && let Some((section, rest)) = first_section::<T>(bytes)
         {
             *bytes = rest;
             return value_of(section);
@@ -294,9 +290,7 @@ impl<'a> Decoder<'a> {
         if is_bytes::<T>() {
             return None;
         }
-        let (prefix, rest) = bytes.split_first_chunk()?;
-        let len = usize::try_from(u64::from_le_bytes(*prefix)).ok()?;
-        let (section, rest) = rest.split_at_checked(len)?;
+        let (section, rest) = first_section::<T>(bytes)?;
         *bytes = rest;
         if let Some(number) = number(section) {
             return number.ok();
@@ -309,11 +303,14 @@ impl<'a> Decoder<'a> {
     }
 
     /// Passes over a value that was read before.
-    pub(crate) fn skip<T>(&mut self) -> Result<(), DecodeError> {
+    pub(crate) fn skip<T: 'static>(&mut self) -> Result<(), DecodeError> {
         self.next::<T>().map(drop)
     }
 
-    fn next<T>(&mut self) -> Result<Cow<'_, [u8]>, DecodeError> {
+    fn next<T: 'static>(&mut self) -> Result<Cow<'_, [u8]>, DecodeError> {
+        if let Some(len) = number_len::<T>() {
+            return self.bytes::<T>(len);
+        }
         let prefix = self.bytes::<T>(PREFIX)?;
         let len = prefix[..].try_into().map(u64::from_le_bytes).unwrap_or(u64::MAX);
         self.bytes::<T>(usize::try_from(len).unwrap_or(usize::MAX))
@@ -370,6 +367,16 @@ pub(crate) fn read_row<T>(
     let value = decode(&mut decoder)?;
     decoder.finish::<T>()?;
     Ok(value)
+}
+
+/// The section that a row begins with, and what follows it.
+#[inline(always)]
+fn first_section<T: 'static>(row: &[u8]) -> Option<(&[u8], &[u8])> {
+    if let Some(len) = number_len::<T>() {
+        return row.split_at_checked(len);
+    }
+    let (prefix, rest) = row.split_first_chunk()?;
+    rest.split_at_checked(usize::try_from(u64::from_le_bytes(*prefix)).ok()?)
 }
 
 #[inline(always)]

@@ -5,6 +5,16 @@ use std::borrow::Cow;
 
 use crate::error::DecodeError;
 
+/// How many bytes a number has; `None` where `T` is something else.
+#[inline(always)]
+pub(super) fn number_len<T: 'static>() -> Option<usize> {
+    let asked = TypeId::of::<T>();
+    macro_rules! numbers {
+        ($($number:ty)*) => { $(asked == TypeId::of::<$number>())||* };
+    }
+    numbers!(u64 i64 u32 i32 usize isize f64 f32 u16 i16 u8 i8).then_some(size_of::<T>())
+}
+
 /// The bytes of a number, and how many they are.
 #[inline(always)]
 pub(super) fn number_bytes<T: 'static>(value: &T) -> Option<([u8; 8], usize)> {

@@ -39,20 +39,19 @@ impl ShortRow {
         limit: usize,
     ) -> Result<(), EncodeError> {
         if let Some((bytes, len)) = number_bytes(value) {
-            self.bytes[PREFIX..2 * PREFIX].copy_from_slice(&bytes);
-            self.len = PREFIX + len;
+            self.bytes[..bytes.len()].copy_from_slice(&bytes);
+            self.len = len;
         } else {
-            self.len = PREFIX;
             let full = limit.saturating_add(PREFIX);
             let end = End { bytes: &mut self.bytes, len: PREFIX, long: &mut self.long, full };
             match postcard::serialize_with_flavor(value, end) {
                 Ok(len) => self.len = len,
                 Err(error) => return Err(refused(value, limit, error)),
             }
+            let prefix = ((self.len - PREFIX) as u64).to_le_bytes();
+            let start = if self.len <= SHORT { &mut self.bytes[..] } else { &mut self.long[..] };
+            start[..PREFIX].copy_from_slice(&prefix);
         }
-        let prefix = ((self.len - PREFIX) as u64).to_le_bytes();
-        let start = if self.len <= SHORT { &mut self.bytes[..] } else { &mut self.long[..] };
-        start[..PREFIX].copy_from_slice(&prefix);
         if self.len > limit { Err(EncodeError::TooLarge { limit }) } else { Ok(()) }
     }
 

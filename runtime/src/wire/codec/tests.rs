@@ -29,14 +29,19 @@ proptest! {
         bytes: Vec<u8>,
         text: String,
         pair: (u32, bool),
+        numbers: (u64, i8, f32),
     ) {
+        let (long, short, real) = numbers;
         let boxed: Box<[u8]> = bytes.clone().into();
         let mut row = Encoder::new(1 << 20);
         row.section(&bytes).unwrap();
         row.section(&mixed).unwrap();
         row.section(&text).unwrap();
         row.section(&boxed).unwrap();
+        row.section(&long).unwrap();
         row.section(&pair).unwrap();
+        row.section(&short).unwrap();
+        row.section(&real).unwrap();
         let len = row.len();
         let row = row.into_vec();
         prop_assert_eq!(row.len(), len);
@@ -47,7 +52,10 @@ proptest! {
         prop_assert_eq!(read.section::<Mixed>().unwrap(), mixed);
         prop_assert_eq!(read.section::<String>().unwrap(), text);
         prop_assert_eq!(read.section::<Box<[u8]>>().unwrap(), boxed);
+        prop_assert_eq!(read.section::<u64>().unwrap(), long);
         prop_assert_eq!(read.section::<(u32, bool)>().unwrap(), pair);
+        prop_assert_eq!(read.section::<i8>().unwrap(), short);
+        prop_assert_eq!(read.section::<f32>().unwrap().to_bits(), real.to_bits());
         prop_assert!(read.finish::<()>().is_ok());
     }
 
@@ -87,8 +95,26 @@ fn what_a_type_says_of_its_failure_is_kept() {
     let error = Encoder::new(99).section(&Shy).unwrap_err().to_string();
     assert!(error.contains("Shy") && error.contains("not in the mood"), "{error}");
     let mut row = Encoder::new(99);
-    row.section(&5_u8).unwrap();
+    row.section(&(5_u8,)).unwrap();
     let row = row.into_vec();
     let error = Decoder::new(&mut row.as_slice()).section::<Picky>().unwrap_err().to_string();
     assert!(error.contains("Picky") && error.contains("not this one"), "{error}");
+}
+
+#[test]
+fn a_number_is_its_own_bytes() {
+    let mut row = Encoder::new(99);
+    row.section(&7_u64).unwrap();
+    row.section(&9_u16).unwrap();
+
+    assert_eq!(row.into_vec(), [7, 0, 0, 0, 0, 0, 0, 0, 9, 0]);
+}
+
+#[test]
+fn a_number_that_was_cut_off_is_an_error() {
+    let row = [7_u8; 7];
+
+    let error = Decoder::of_bytes(&row).section::<u64>().unwrap_err().to_string();
+
+    assert!(error.contains("u64") && error.contains("ends after 7 of 8 bytes"), "{error}");
 }
