@@ -135,8 +135,10 @@ impl Pool {
         if self.regions[at].busy_until > done {
             return Err(Unlent::Until(self.regions[at].busy_until));
         }
-        let owned = self.regions.remove(at);
-        Ok(self.make(len, Some(owned.number), spills)?)
+        let larger = self.make(len, Some(self.regions[at].number), spills)?;
+        // Only now: where there was none, the reader still keeps this one.
+        self.regions.remove(at);
+        Ok(larger)
     }
 
     /// Makes a region and hands it over, in place of another.
@@ -171,6 +173,14 @@ fn roomy(len: usize) -> usize {
     len.next_multiple_of(if len > 16 << 20 { 1 << 20 } else { SMALLEST })
 }
 
+/// How many regions the reader keeps: those of the sender, and some that it was not told to forget,
+/// because that was lost.
+const KEPT: usize = 4 * REGIONS;
+
+/// How many regions the reader takes in a row: more than a socket holds. Who sends them faster than
+/// they are read would keep it busy for ever.
+const LOOKS: u32 = 1024;
+
 /// The reader's regions.
 #[derive(Default)]
 pub(crate) struct Known {
@@ -191,7 +201,12 @@ impl Known {
         let number = u32::from_le_bytes([a, b, c, d]);
         let len = place[8..].try_into().map(u64::from_le_bytes).map_err(|_| Fault::Rubbish)?;
         let len = usize::try_from(len).map_err(|_| Fault::Rubbish)?;
+        let mut looks = 0;
         while !self.regions.contains_key(&number) {
+            looks += 1;
+            if looks > LOOKS || self.regions.len() > KEPT {
+                return Err(Fault::Rubbish);
+            }
             // It was sent before the frame was published, so it is there, or was lost, or the peer lies.
             match spills.open()?.receive_now() {
                 Ok(Spill { number, forget, memory }) => {
@@ -244,6 +259,22 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(known.find(&place(1), &mut spills).err(), Some(Fault::Lost));
             assert_eq!(known.find(&place(2), &mut spills).unwrap().1, 100);
+        }
+    }
+
+    #[test]
+    fn a_peer_that_hands_over_more_regions_than_it_can_have_is_found_out() {
+        let (sender, receiver) = ipc::channel::<Spill>().unwrap();
+        let mut spills = Late::Open(Guarded::new(receiver).unwrap());
+        let memory = IpcSharedMemory::from_bytes(&[7; 100]);
+        for number in 2..60 {
+            sender.send(Spill { number, forget: None, memory: memory.clone() }).unwrap();
+        }
+        let mut known = Known::default();
+
+        for _ in 0..2 {
+            assert_eq!(known.find(&place(1), &mut spills).err(), Some(Fault::Rubbish));
+            assert!((REGIONS..30).contains(&known.regions.len()), "{}", known.regions.len());
         }
     }
 }
