@@ -42,8 +42,7 @@ pub fn monitor<M: 'static>(address: &Address<M>) -> Monitor {
     let by =
         |asking| Monitor { actor: address.name().to_owned(), place: place.clone(), given, asking };
     if crate::sys::is_copy() {
-        let forked = Unanswered::NotDelivered(Undelivered::Forked);
-        return by(route::lone(Told::Not(forked)));
+        return by(route::lone(forked()));
     }
     route::ready();
     let asking = route::begin();
@@ -57,6 +56,10 @@ pub fn monitor<M: 'static>(address: &Address<M>) -> Monitor {
         route::tell(asking.0.number, Told::Not(Unanswered::NotDelivered(why)));
     }
     by(asking)
+}
+
+fn forked() -> Told {
+    Told::Not(Unanswered::NotDelivered(Undelivered::Forked))
 }
 
 /// The end of one process of an actor, to be waited for: see [`monitor`].
@@ -132,7 +135,13 @@ impl Down {
 
 impl Monitor {
     /// Waits for the end, however long that takes.
+    ///
+    /// In a copy of the process made by `fork` nobody hears of it: there this says so at once, as an
+    /// end that is [`Lost`](ExitReason::Lost).
     pub fn recv(self) -> Down {
+        if crate::sys::is_copy() {
+            return self.down(forked());
+        }
         loop {
             // A wait that is as long as anyone lives, in case the clock has no later time.
             let deadline = Instant::now() + Duration::from_secs(1 << 30);
@@ -148,6 +157,9 @@ impl Monitor {
     ///
     /// If it has not ended in time: then it is watched on.
     pub fn recv_timeout(self, limit: Duration) -> Result<Down, Monitor> {
+        if crate::sys::is_copy() {
+            return Ok(self.down(forked()));
+        }
         let now = Instant::now();
         let deadline = now.checked_add(limit).unwrap_or(now + Duration::from_secs(1 << 30));
         loop {

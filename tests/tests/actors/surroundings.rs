@@ -146,9 +146,10 @@ fn in_a_fork_every_call_is_an_error_and_drops_do_nothing() {
             actor.tell(Job::Add(1)).unwrap();
             let (address, mut inside) = procession::mailbox::<u32>();
             address.tell(1).unwrap();
-            let mut all = Some((actor, address));
+            let watch = procession::monitor(&actor.address());
+            let mut all = Some((actor, address, watch));
             assert!(in_a_fork(|| {
-                let (actor, address) = all.take().unwrap();
+                let (actor, address, watch) = all.take().unwrap();
                 let refused = actor.tell(Job::Add(2)).unwrap_err();
                 assert_eq!(*refused.reason(), Undelivered::Forked);
                 assert!(actor.try_tell(Job::Add(2)).is_err());
@@ -161,11 +162,17 @@ fn in_a_fork_every_call_is_an_error_and_drops_do_nothing() {
                 drop(actor);
                 assert_eq!(*address.tell(3).unwrap_err().reason(), Undelivered::Forked);
                 drop(address);
+                let ExitReason::Lost(why) = watch.recv().reason().clone() else {
+                    panic!("{over:?}")
+                };
+                assert_eq!(why, Undelivered::Forked.to_string());
             }));
-            let (actor, address) = all.take().unwrap();
+            let (actor, address, watch) = all.take().unwrap();
             assert_eq!(actor.ask(Job::Seen).unwrap(), [1]);
             address.tell(2).unwrap();
             assert_eq!((inside.recv(), inside.recv()), (Ok(1), Ok(2)));
+            actor.kill().unwrap();
+            assert_eq!(*watch.recv().reason(), ExitReason::Killed);
         }
     });
 }
