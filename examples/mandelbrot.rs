@@ -121,10 +121,11 @@ fn paint_in_chaos(pool: &Pool, size: Size) -> Result<(Vec<u8>, u32), TaskError> 
     })
 }
 
-/// Kills a random worker now and then until the picture is done. How many were killed.
+/// Kills a random worker at once, and another one now and then until the picture is done. How many were
+/// killed.
 fn kill_workers(pool: &Pool, finished: &Receiver<()>) -> u32 {
     let (mut killed, mut random) = (0, u64::from(std::process::id()));
-    while finished.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+    loop {
         // Knuth's generator; its higher bits are random enough to choose a victim.
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let workers: Vec<u32> = pool.dump().workers.iter().filter_map(|one| one.pid).collect();
@@ -133,8 +134,10 @@ fn kill_workers(pool: &Pool, finished: &Receiver<()>) -> u32 {
         if victim.is_some_and(|pid| kill_process(pid, Signal::KILL).is_ok()) {
             killed += 1;
         }
+        if finished.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
+            return killed;
+        }
     }
-    killed
 }
 
 /// The colour of a pixel.
