@@ -1,6 +1,7 @@
 //! One task that was submitted.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,6 +14,7 @@ use super::engine::Engine;
 use super::shared::Shared;
 use super::state::Phase;
 use crate::error::{Refused, SubmitError, TaskError, TaskFailure};
+use crate::outcome::PanicReport;
 use crate::process::{self, Process};
 use crate::wire::{self, DecodeRow, WAKE};
 
@@ -250,7 +252,8 @@ impl<T> Task<T> {
 
     /// Has a function called with what becomes of it, on a thread of the pool's own; at once if it has
     /// ended. Callbacks of one pool are called one after the other; one that is slow or panics holds up
-    /// no task, and it may submit more. With [`Pool::inline`](crate::Pool::inline) it is called in this
+    /// no task, and it may submit more. Where reading the result panics, which [`join`](Task::join) does
+    /// as well then, it is called with an error that says so. With [`Pool::inline`](crate::Pool::inline) it is called in this
     /// thread, before this returns.
     ///
     /// # Examples
@@ -274,7 +277,7 @@ impl<T> Task<T> {
         T: 'static,
     {
         let (call, decode) = (Arc::clone(&self.call), self.decode);
-        let callback = Box::new(move |delivery| callback(read(&call, delivery, decode)));
+        let callback = Box::new(move |delivery| callback(read_or_say(&call, delivery, decode)));
         if self.pool.is_some() && process::is_fork() {
             let found = self.ticket().take();
             let delivery = found.unwrap_or_else(|| Delivery::Failed(0, self.cut_off()));
@@ -299,6 +302,20 @@ impl<T> Task<T> {
     fn read(&self, delivery: Delivery) -> Result<T, TaskError> {
         read(&self.call, delivery, self.decode)
     }
+}
+
+/// The same where nobody could catch a panic of the user's code that reads it.
+fn read_or_say<T>(call: &Call, delivery: Delivery, decode: DecodeRow<T>) -> Result<T, TaskError> {
+    let (pid, attempts) = match &delivery {
+        Delivery::Failed(..) => (None, 0),
+        Delivery::Results(block) => (Some(block.pid), block.attempts),
+    };
+    catch_unwind(AssertUnwindSafe(|| read(call, delivery, decode))).unwrap_or_else(|payload| {
+        let report = PanicReport::from(crate::worker::describe_payload(&*payload));
+        std::mem::forget(payload);
+        let why = format!("reading it panicked: {}", report.message());
+        Err(call.error(0, pid, attempts, TaskFailure::Undeliverable(why), String::new()))
+    })
 }
 
 fn read<T>(call: &Call, delivery: Delivery, decode: DecodeRow<T>) -> Result<T, TaskError> {

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use procession::{Refused, TaskFailure, process};
-use procession_tests::BOTH;
+use procession_tests::{BOTH, LIMIT};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -141,6 +141,13 @@ fn encoding_that_panics_in_the_caller_is_a_panic_there_and_breaks_no_pool() {
         assert!(catch_unwind(AssertUnwindSafe(|| pool.map::<give>([0, 4, 0]))).is_err());
         let task = pool.submit::<give>(4).unwrap();
         assert!(catch_unwind(AssertUnwindSafe(|| task.join())).is_err());
+        // Nobody could catch it where it is called back.
+        let (sender, receiver) = std::sync::mpsc::channel();
+        pool.submit::<give>(4).unwrap().on_done(move |given| sender.send(given).unwrap());
+        let error = receiver.recv_timeout(LIMIT).unwrap().unwrap_err();
+        assert!(matches!(error.failure(), TaskFailure::Undeliverable(_)), "{error}");
+        assert!(error.to_string().contains("reading went wrong"), "{over:?}: {error}");
+        assert!(error.pid().is_some(), "{over:?}: {error}");
 
         assert_eq!(pool.map::<square>(0..3).unwrap(), [0, 1, 4], "{over:?}");
         pool.join().unwrap();
