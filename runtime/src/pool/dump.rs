@@ -15,7 +15,7 @@ use super::state::{Seat, State};
 ///   worker         pid  tasks  state
 ///   thumbnails-1  4711     22  runs `resize` (item 38) for 1.2s
 ///   thumbnails-2  4712     15  runs `resize` (item 39) for 310.0ms
-///   thumbnails-3  4790      0  starting
+///   thumbnails-3  4790      0  starting for 1.5ms
 ///   thumbnails-4     -      0  vacant
 /// ```
 ///
@@ -72,6 +72,9 @@ pub struct WorkerDump {
     pub tasks: u64,
     /// What it does.
     pub state: WorkerState,
+    /// For how long; nothing where there is no process. A task that it has not begun counts from when it
+    /// was given to it.
+    pub since: Option<Duration>,
 }
 
 /// What a worker of a pool does.
@@ -103,8 +106,6 @@ pub enum WorkerState {
         task: String,
         /// Which item of a map or a stream it is, counted from 0.
         item: Option<u64>,
-        /// For how long; since it was given to it, where it has not begun.
-        since: Duration,
     },
     /// It takes no more tasks, and ends when it has done what it has.
     Leaving,
@@ -124,22 +125,21 @@ impl State {
             let name = format!("{name}-{}", at + 1);
             let Some(hand) = &mut seat.hand else {
                 let state = if seat.starting { WorkerState::Starting } else { WorkerState::Vacant };
-                return WorkerDump { name, pid: None, tasks: 0, state };
+                return WorkerDump { name, pid: None, tasks: 0, state, since: None };
             };
+            let began = hand.began(now).unwrap_or(hand.mark);
+            let since = Some(Duration::from_nanos(now.saturating_sub(began)));
             let state = match (hand.out.front(), hand.answered) {
                 _ if !hand.preface.is_empty() => WorkerState::Starting,
                 (Some(front), answered) => {
                     let (task, item) = (front.call.name.to_owned(), front.first + answered);
-                    let item = front.call.item(item);
-                    let began = hand.began(now).unwrap_or(hand.mark);
-                    let since = Duration::from_nanos(now.saturating_sub(began));
-                    WorkerState::Running { task, item, since }
+                    WorkerState::Running { task, item: front.call.item(item) }
                 }
                 (None, _) if hand.leaving => WorkerState::Leaving,
                 (None, _) => WorkerState::Idle,
             };
             let tasks = hand.given - hand.outstanding();
-            WorkerDump { name, pid: Some(hand.link.pid()), tasks, state }
+            WorkerDump { name, pid: Some(hand.link.pid()), tasks, state, since }
         };
         seats.map(worker).collect()
     }
@@ -156,7 +156,9 @@ impl fmt::Display for PoolDump {
         write!(f, "pool `{}`: {}", self.name, self.progress)?;
         let row = |worker: &WorkerDump| {
             let pid = worker.pid.map_or("-".to_owned(), |pid| pid.to_string());
-            [worker.name.clone(), pid, worker.tasks.to_string(), worker.state.to_string()]
+            let since = worker.since.map_or(String::new(), |since| format!(" for {since:.1?}"));
+            let state = format!("{}{since}", worker.state);
+            [worker.name.clone(), pid, worker.tasks.to_string(), state]
         };
         let heads = ["worker", "pid", "tasks", "state"].map(str::to_owned);
         let rows: Vec<_> = [heads].into_iter().chain(self.workers.iter().map(row)).collect();
@@ -176,12 +178,9 @@ impl fmt::Display for WorkerState {
             WorkerState::Vacant => f.write_str("vacant"),
             WorkerState::Starting => f.write_str("starting"),
             WorkerState::Idle => f.write_str("idle"),
-            WorkerState::Running { task, item, since } => {
+            WorkerState::Running { task, item } => {
                 write!(f, "runs `{task}`")?;
-                if let Some(item) = item {
-                    write!(f, " (item {item})")?;
-                }
-                write!(f, " for {since:.1?}")
+                item.map_or(Ok(()), |item| write!(f, " (item {item})"))
             }
             WorkerState::Leaving => f.write_str("leaving"),
         }
@@ -192,34 +191,34 @@ impl fmt::Display for WorkerState {
 mod tests {
     use super::*;
 
-    fn worker(name: &str, pid: Option<u32>, tasks: u64, state: WorkerState) -> WorkerDump {
-        WorkerDump { name: name.to_owned(), pid, tasks, state }
+    fn worker(name: &str, pid: u32, tasks: u64, state: WorkerState, millis: u64) -> WorkerDump {
+        let since = Some(Duration::from_millis(millis));
+        WorkerDump { name: name.to_owned(), pid: Some(pid), tasks, state, since }
     }
 
-    fn running(item: Option<u64>, millis: u64) -> WorkerState {
-        let since = Duration::from_millis(millis);
-        WorkerState::Running { task: "resize".to_owned(), item, since }
+    fn running(item: Option<u64>) -> WorkerState {
+        WorkerState::Running { task: "resize".to_owned(), item }
     }
 
     #[test]
     fn every_column_is_as_wide_as_what_is_in_it() {
         let progress = Progress { done: 37, running: 2, queued: 120, ..Progress::default() };
         let workers = vec![
-            worker("thumbnails-1", Some(4_194_304), 22, running(Some(38), 1_234)),
-            worker("thumbnails-2", Some(512), 1_000_000, running(None, 310)),
-            worker("thumbnails-10", None, 0, WorkerState::Vacant),
-            worker("größe", Some(7), 0, WorkerState::Leaving),
+            worker("thumbnails-1", 4_194_304, 22, running(Some(38)), 1_234),
+            worker("thumbnails-2", 512, 1_000_000, running(None), 310),
+            WorkerDump { pid: None, since: None, ..worker("w-10", 0, 0, WorkerState::Vacant, 0) },
+            worker("größe", 7, 0, WorkerState::Leaving, 20),
         ];
 
         let table = PoolDump::new("thumbnails", progress, workers).to_string();
 
         let expected = "\
 pool `thumbnails`: 37 done, 2 running, 120 queued
-  worker             pid    tasks  state
-  thumbnails-1   4194304       22  runs `resize` (item 38) for 1.2s
-  thumbnails-2       512  1000000  runs `resize` for 310.0ms
-  thumbnails-10        -        0  vacant
-  größe                7        0  leaving";
+  worker            pid    tasks  state
+  thumbnails-1  4194304       22  runs `resize` (item 38) for 1.2s
+  thumbnails-2      512  1000000  runs `resize` for 310.0ms
+  w-10                -        0  vacant
+  größe               7        0  leaving for 20.0ms";
         assert_eq!(table, expected);
     }
 
