@@ -106,7 +106,11 @@ impl PoolBuilder {
             workers: None,
             process: Builder::new(),
             initializer: None,
-            rules: Rules::default(),
+            rules: Rules {
+                max_tasks: None,
+                idle_timeout: None,
+                initializer_timeout: Duration::from_secs(300),
+            },
             queue: QUEUE,
             prestart: false,
         }
@@ -177,8 +181,15 @@ impl PoolBuilder {
         self
     }
 
+    /// How long an initializer may take, counted from the creation of its process; five minutes unless
+    /// told. A worker whose initializer takes longer is killed, as one that failed.
+    pub fn initializer_timeout(mut self, limit: Duration) -> Self {
+        self.rules.initializer_timeout = limit;
+        self
+    }
+
     /// After how many tasks a worker is replaced by a new one; never unless told. It is for functions
-    /// that leak. (Python's `maxtasksperchild` counts chunks; this counts tasks.)
+    /// that leak. (Python's `maxtasksperchild` counts chunks; this counts tasks.) 0 is as good as 1.
     pub fn max_tasks_per_worker(mut self, tasks: usize) -> Self {
         self.rules.max_tasks = Some(u64::try_from(tasks).unwrap_or(u64::MAX).max(1));
         self
@@ -197,7 +208,8 @@ impl PoolBuilder {
         self
     }
 
-    /// How many tasks that were [submitted](Pool::submit) may wait or run; 1024 unless told.
+    /// How many tasks that were [submitted](Pool::submit) may wait or run; 1024 unless told. 0 is as good
+    /// as 1.
     pub fn queue(mut self, tasks: usize) -> Self {
         self.queue = u64::try_from(tasks).unwrap_or(u64::MAX).max(1);
         self
@@ -276,7 +288,7 @@ impl PoolBuilder {
     /// # Errors
     ///
     /// If there are to be no workers, the initializer's input cannot be encoded, or the system has no
-    /// room. With [`prestart`](PoolBuilder::prestart) also if one of the workers could not be started or
+    /// room for it, or for so many workers. With [`prestart`](PoolBuilder::prestart) also if one of the workers could not be started or
     /// initialized; then those that were are ended.
     pub fn build(self) -> Result<Pool, PoolError> {
         if process::is_fork() {
@@ -301,9 +313,12 @@ impl PoolBuilder {
             }
         };
         let gong = Gong::new().map_err(no_room)?;
+        let mut seats = Vec::new();
+        seats.try_reserve_exact(workers).map_err(|_| no_room(Fault::NoRoom))?;
+        seats.resize_with(workers, Seat::default);
         let state = State {
             phase: Phase::Open,
-            seats: (0..workers).map(|_| Seat::default()).collect(),
+            seats,
             desk: Desk::new(u64::try_from(workers).unwrap_or(u64::MAX), initialized),
             prestart: self.prestart,
             maps: 0,

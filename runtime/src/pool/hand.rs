@@ -98,6 +98,11 @@ impl Hand {
         self.preface.is_empty() && !self.leaving && self.killed.is_none()
     }
 
+    /// Whether its initializer runs, or is about to.
+    pub(super) fn is_initializing(&self) -> bool {
+        self.preface.front() == Some(&Preface::Initializer) && !self.leaving
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.out.is_empty()
     }

@@ -8,7 +8,7 @@ use super::call::Call;
 use super::chunk::Chunk;
 use super::desk::Desk;
 use super::hand::Hand;
-use crate::error::TaskFailure;
+use crate::error::{PoolError, TaskFailure};
 use crate::outcome::{ExitReason, Intent};
 use crate::policy::Trouble;
 use crate::wire::Fault;
@@ -47,10 +47,11 @@ pub(super) struct Seat {
 }
 
 /// How the pool treats its workers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     pub(super) max_tasks: Option<u64>,
     pub(super) idle_timeout: Option<Duration>,
+    pub(super) initializer_timeout: Duration,
 }
 
 /// How a worker ended.
@@ -98,6 +99,8 @@ impl State {
         if self.rebalance(now) {
             self.dispatch(now);
         }
+        // Only now: who was just ready may have been given something.
+        self.let_go(now);
         self.retire(now);
     }
 
@@ -124,7 +127,7 @@ impl State {
         }
     }
 
-    /// Ends workers whose task takes too long, and those that had nothing to do for too long.
+    /// Ends workers whose task or initializer takes too long.
     fn watch(&mut self, now: u64) {
         for hand in self.seats.iter_mut().filter_map(|seat| seat.hand.as_mut()) {
             if hand.out.front().is_some_and(|chunk| chunk.call.is_cancelled())
@@ -159,12 +162,21 @@ impl State {
             if hand.overdue().is_some_and(|at| now >= at) {
                 hand.dismiss();
             }
-            if let Some(limit) = self.rules.idle_timeout
-                && !self.prestart
-                && hand.is_ready()
-                && hand.is_idle()
-                && now.saturating_sub(hand.mark) >= nanos(limit)
-            {
+            let limit = self.rules.initializer_timeout;
+            if hand.is_initializing() && now >= due(hand.mark, limit) {
+                let why = format!("it took longer than {limit:?}");
+                let name = self.desk.initialized.map_or("", |(name, _)| name);
+                hand.give_up(PoolError::initializer(name, &why), why, &mut self.desk, now);
+            }
+        }
+    }
+
+    /// Lets workers go that had nothing to do for too long.
+    fn let_go(&mut self, now: u64) {
+        let Some(limit) = self.rules.idle_timeout.filter(|_| !self.prestart) else { return };
+        for hand in self.seats.iter_mut().filter_map(|seat| seat.hand.as_mut()) {
+            let idle_for = now.saturating_sub(hand.mark);
+            if hand.is_ready() && hand.is_idle() && idle_for >= nanos(limit) {
                 hand.leave(now);
             }
         }
@@ -297,6 +309,9 @@ impl State {
                 at(hand.mark.saturating_add(limit));
             }
             hand.overdue().into_iter().chain(hand.retry_at).for_each(&mut at);
+            if hand.is_initializing() {
+                at(due(hand.mark, self.rules.initializer_timeout));
+            }
             let Some(front) = hand.out.front().filter(|_| hand.killed.is_none()) else { continue };
             let (timeout, cancelled) = (front.call.terms.timeout, front.call.is_cancelled());
             if let Some(limit) = timeout {

@@ -121,6 +121,33 @@ fn an_initializer_that_fails_is_tried_three_times_and_then_what_waits_is_told() 
     }
 }
 
+#[process]
+fn begin_and_hang() {
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn an_initializer_that_hangs_is_one_that_fails() {
+    for over in BOTH {
+        let limit = Duration::from_millis(200);
+        let hanging = move || {
+            builder(over).workers(1).initializer::<begin_and_hang>(()).initializer_timeout(limit)
+        };
+        let pool = hanging().build().unwrap();
+        let task = pool.submit::<square>(3).unwrap();
+
+        let error = within(LIMIT, move || task.join().unwrap_err());
+
+        assert!(matches!(error.failure(), TaskFailure::NoWorker(_)), "{error}");
+        assert!(error.to_string().contains("it took longer than 200ms"), "{over:?}: {error}");
+        let error = within(LIMIT, move || hanging().prestart().build().unwrap_err());
+        assert!(error.to_string().contains("begin_and_hang"), "{over:?}: {error}");
+        eventually(LIMIT, || pids(&pool).is_empty());
+    }
+}
+
 #[test]
 fn a_program_that_asks_on_and_on_causes_no_storm_of_starts() {
     for over in BOTH {

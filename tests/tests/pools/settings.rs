@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use procession::{ExitReason, Output, Pool, PoolError, Refused, TaskFailure, WorkerState, process};
-use procession_tests::{BOTH, LIMIT, eventually, is_gone};
+use procession_tests::{BOTH, LIMIT, eventually, is_gone, within};
 
 use super::work::{Act, act, builder, nap, pids, pool, square, whoami};
 
@@ -124,6 +124,21 @@ fn workers_with_nothing_to_do_go_and_others_come() {
         // Who is busy is not idle.
         assert_eq!(pool.map::<nap>([(200, 1), (200, 2)]).unwrap(), [1, 2]);
     }
+}
+
+/// Who was just ready was told to leave before it was given anything.
+#[test]
+fn workers_that_may_not_be_idle_at_all_do_what_there_is_to_do() {
+    for over in BOTH {
+        let pool = builder(over).workers(2).idle_timeout(Duration::ZERO).build().unwrap();
+
+        assert_eq!(within(LIMIT, move || pool.map::<square>(0..40).unwrap().len()), 40, "{over:?}");
+    }
+}
+
+#[test]
+fn more_workers_than_there_can_be_are_an_error() {
+    assert!(matches!(Pool::new(usize::MAX), Err(PoolError::System { .. })));
 }
 
 #[test]
