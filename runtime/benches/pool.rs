@@ -69,7 +69,7 @@ fn map(bench: &Bench) {
         squares(&numbers, |numbers| pool.map::<square>(numbers.iter().copied()).expect("it does"))
     });
     #[cfg(rivals)]
-    rivals::map(&mut group, count);
+    rivals::map(&mut group, count, usize::MAX);
     python(&mut group, "Python Pool.map", count, None);
     group.run();
 }
@@ -91,6 +91,8 @@ fn one_by_one(bench: &Bench) {
             tasks.map(numbers.iter().copied()).expect("it does")
         })
     });
+    #[cfg(rivals)]
+    rivals::map(&mut group, count, 1);
     // A hundred times slower; its rate is the same for fewer.
     python(&mut group, "Python Pool.map, chunks of 1", count.div_ceil(20), Some(1));
     group.run();
@@ -117,6 +119,16 @@ fn uneven(bench: &Bench) {
     }
     #[cfg(rivals)]
     rivals::uneven(&mut group, tasks.clone());
+    if let Some(mut python) = Python::start() {
+        // Its loops are some fifty times slower: every twentieth task.
+        let few: Vec<u32> = tasks.iter().copied().step_by(20).collect();
+        let counted: u64 = expected.iter().step_by(20).copied().map(u64::from).sum();
+        group.variant("Python Pool.map", [Goal::None], move || {
+            let (took, sum) = python.primes(&few).expect("it did so before");
+            assert_eq!(sum, counted);
+            [few.len() as f64 / took]
+        });
+    }
     let pool = pool();
     group.variant("Pool::map", [Goal::AtLeast(0.95)], move || {
         let begun = Instant::now();

@@ -12,13 +12,13 @@ fn threads() -> ThreadPool {
     ThreadPoolBuilder::new().num_threads(2).build().expect("it starts")
 }
 
-/// Squares, as many as the others.
-pub(crate) fn map(group: &mut Group<1>, count: usize) {
+/// Squares, as many as the others, and so many at once at the most.
+pub(crate) fn map(group: &mut Group<1>, count: usize, most: usize) {
     let threads = threads();
     let numbers: Vec<u64> = (0..count as u64).collect();
     group.variant("rayon, in process", [Goal::None], move || {
         crate::squares(&numbers, |numbers| {
-            threads.install(|| numbers.par_iter().map(|n| n * n).collect())
+            threads.install(|| numbers.par_iter().with_max_len(most).map(|n| n * n).collect())
         })
     });
 }
