@@ -1,8 +1,8 @@
 //! Pools whose workers are killed all the time, and a ledger in which nothing may be missing and
 //! nothing may be twice without a reason.
 //!
-//! `CHAOS_SECONDS` says how long; a few seconds unless told, and 100,000 tasks in any case. A random
-//! worker of each pool is SIGKILLed every 20 milliseconds.
+//! `CHAOS_SECONDS` says how long over each carrier; a few seconds unless told, and 100,000 tasks in any
+//! case. A random worker of each pool is SIGKILLed every 20 milliseconds.
 
 #![expect(clippy::unwrap_used, reason = "all of this is tests")]
 
@@ -172,7 +172,7 @@ fn descriptors_at_rest(pool: &Pool) -> usize {
 
 fn storm(builder: PoolBuilder, name: &str) {
     let seconds = std::env::var("CHAOS_SECONDS").ok().and_then(|text| text.parse().ok());
-    let time = Duration::from_secs(seconds.unwrap_or(4)) / 2;
+    let time = Duration::from_secs(seconds.unwrap_or(2));
     let ledger =
         std::env::temp_dir().join(format!("procession-pool-chaos-{}-{name}", std::process::id()));
     File::create(&ledger).unwrap();

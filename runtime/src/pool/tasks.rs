@@ -139,7 +139,8 @@ impl<'p, P: Process> Tasks<'p, P> {
 
     /// Has [`map`](Tasks::map) return with the first error that comes; tasks that no worker has begun
     /// are not run then. The input may be slow or have no end: an error that comes while it makes one item
-    /// is seen after that.
+    /// is seen after that. [`try_map`](Tasks::try_map) and [`stream`](Tasks::stream) give every result,
+    /// and do not change.
     ///
     /// # Examples
     ///

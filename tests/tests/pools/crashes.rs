@@ -92,8 +92,13 @@ fn the_end_of_standard_error_is_part_of_the_error() {
 
         let results = pool.try_map::<complain>(texts.clone());
 
-        for (text, result) in texts.iter().zip(results) {
+        for (item, (text, result)) in (0..).zip(texts.iter().zip(results)) {
             let error = result.unwrap_err();
+            assert_eq!(
+                (error.item(), error.pid().is_some()),
+                (Some(item), true),
+                "{over:?}: {error}"
+            );
             assert!(error.stderr().contains(text), "{over:?}: {error}");
             assert!(error.to_string().contains(text), "{over:?}: {error}");
             assert!(error.to_string().contains("SIGABRT"), "{over:?}: {error}");
