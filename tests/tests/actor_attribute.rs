@@ -1,7 +1,7 @@
 //! `#[process]` on a function with a mailbox, from its user's side: what can be annotated, and
 //! what comes of it.
 
-use procession::{Actor, ActorProcess, Address, Mailbox, Reply, process};
+use procession::{Actor, ActorProcess, Address, Mailbox, Reply, Supervisor, process};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -85,6 +85,13 @@ fn a_deadline_is_part_of_the_type() {
 
 #[test]
 fn a_spec_takes_the_same_arguments() {
-    let _ = counter::spec(3);
-    let _ = Between::spec("a".into(), 0, "b".into());
+    let tree = Supervisor::builder()
+        .child(counter::spec(3).id("counter"))
+        .child(Between::spec("a".into(), 0, "b".into()).id("between"))
+        .start()
+        .unwrap();
+    let counter: Address<Count> = tree.address("counter").unwrap();
+    assert_eq!(counter.ask(Count::Get).unwrap(), 3);
+    let between: Address<Reply<String>> = tree.address("between").unwrap();
+    assert_eq!(between.ask(|reply| reply).unwrap(), "ab");
 }

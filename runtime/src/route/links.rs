@@ -46,18 +46,20 @@ struct Later {
     until: Instant,
 }
 
-static LINKS: Mutex<Option<HashMap<Place, Arc<Link>>>> = Mutex::new(None);
+static LINKS: Mutex<Option<HashMap<(Place, &'static str), Arc<Link>>>> = Mutex::new(None);
 
 /// The most links that are kept; with more, those whose credit is whole are asked for again.
 const MOST: usize = 4096;
 
-fn link(place: &Place) -> Arc<Link> {
+/// By the type of what is sent as well: what becomes of one of the wrong type concerns no other.
+fn link(place: &Place, given: &'static str) -> Arc<Link> {
     let mut links = LINKS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let links = links.get_or_insert_default();
-    if links.len() >= MOST && !links.contains_key(place) {
+    let key = (place.clone(), given);
+    if links.len() >= MOST && !links.contains_key(&key) {
         links.retain(|_, link| Arc::strong_count(link) > 1);
     }
-    Arc::clone(links.entry(place.clone()).or_default())
+    Arc::clone(links.entry(key).or_default())
 }
 
 /// How much of a credit a message uses: large ones use more, so that what is under way is bounded.
@@ -69,12 +71,12 @@ fn cost(len: usize) -> u32 {
 /// for the very first message.
 pub(crate) fn send(
     place: &Place,
-    given: &str,
+    given: &'static str,
     row: Vec<u8>,
     rights: Vec<Right>,
     limit: Option<Duration>,
 ) -> Result<(), Undelivered> {
-    let link = link(place);
+    let link = link(place, given);
     let now = Instant::now();
     let deadline = now.checked_add(limit.unwrap_or(FIRST)).unwrap_or(now + FAR);
     link.wait_for_those_before(limit, deadline)?;
@@ -90,7 +92,7 @@ pub(crate) fn send_later(
     rights: Vec<Right>,
     limit: Duration,
 ) -> Result<(), Undelivered> {
-    let link = link(place);
+    let link = link(place, given);
     let mut state = link.state();
     if state.later.len() >= MOST_LATER {
         return Err(Undelivered::Full);

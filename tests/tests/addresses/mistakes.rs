@@ -110,10 +110,18 @@ fn an_invented_address_is_unknown() {
     }
 }
 
+/// What it says to a text, each time, whatever else arrives there.
 #[process]
-fn tell_a_text(to: String) -> Undelivered {
-    let to: Address<String> = serde_json::from_str(&to).unwrap();
-    to.tell("hello".to_owned()).unwrap_err().reason().clone()
+fn tell_a_text(json: String) -> Undelivered {
+    let to: Address<String> = serde_json::from_str(&json).unwrap();
+    let right: Address<Note> = serde_json::from_str(&json).unwrap();
+    let tell = || to.tell("hello".to_owned()).unwrap_err().reason().clone();
+    let why = tell();
+    for n in 0..200 {
+        right.tell(Note::Number { from: 0, n, load: Vec::new() }).unwrap();
+        assert_eq!(tell(), why, "{n}");
+    }
+    why
 }
 
 #[test]

@@ -222,6 +222,3 @@ fn an_address_of_another_type_names_both() {
     assert!(matches!(error, SuperviseError::OtherMessage { .. }), "{error:?}");
     assert!(error.to_string().contains("Count") && error.to_string().contains("String"));
 }
-
-// With `alone!` in a program of its own, once specs are there: 50 trees started and dropped leave
-// as many descriptors and threads as before (`descriptors`, `threads_of`).
