@@ -14,7 +14,9 @@ use procession::{
     Address, ChildState, ExitReason, Mailbox, Reply, Restart, SuperviseError, Supervisor,
     SupervisorBuilder, SupervisorEnd, process,
 };
-use procession_tests::{LIMIT, eventually, is_gone, within};
+use procession_tests::{
+    LIMIT, alone, eventually, is_gone, settled_descriptors, threads_of, within,
+};
 use serde::{Deserialize, Serialize};
 
 procession_tests::leaves_nothing_behind!();
@@ -221,4 +223,23 @@ fn an_address_of_another_type_names_both() {
 
     assert!(matches!(error, SuperviseError::OtherMessage { .. }), "{error:?}");
     assert!(error.to_string().contains("Count") && error.to_string().contains("String"));
+}
+
+#[test]
+fn trees_that_were_dropped_leave_no_descriptor_and_no_thread() {
+    alone!({
+        let (own, tree) = (std::process::id(), || {
+            let tree = quick().child(counter::spec(3).id("hits")).start().unwrap();
+            assert_eq!(tree.address("hits").unwrap().ask(Count::Get).unwrap(), 3);
+        });
+        tree();
+        eventually(LIMIT, || procession::children().is_empty());
+        let (descriptors, threads) = (settled_descriptors(own), threads_of(own));
+
+        (0..50).for_each(|_| tree());
+
+        eventually(LIMIT, || procession::children().is_empty());
+        eventually(LIMIT, || settled_descriptors(own) <= descriptors);
+        eventually(LIMIT, || threads_of(own) <= threads);
+    });
 }
