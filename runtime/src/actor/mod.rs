@@ -32,7 +32,7 @@ pub use context::Context;
 pub use handle::{InProcess, mailbox};
 pub use letters::{DeadLetter, DeadLetters, dead_letters};
 pub use mailbox::{AnyMailbox, Batch, Mailbox};
-pub use monitor::{Down, Monitor, monitor};
+pub use monitor::{Down, Downs, Monitor, monitor};
 pub use owned::Actor;
 pub use reply::Reply;
 #[cfg(test)]

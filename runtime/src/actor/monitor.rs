@@ -12,7 +12,8 @@ use crate::route::{self, Asking, Told, Unanswered, Woken};
 /// Watches the process that serves an actor now. Its end is told once: at once if it has ended.
 ///
 /// A process that a supervisor starts afterwards is not watched: its [incarnation](Down::incarnation)
-/// is another. While the actor waits for its next process the end of the one before is told.
+/// is another. While the actor waits for its next process the end of the one before is told. The ends of
+/// all of them, one after the other, are what [`downs`](Monitor::downs) gives.
 ///
 /// It works from any process, for an actor of any other. When the process ends that had spawned the
 /// actor, the actor ends with it, and its end is [`Lost`](ExitReason::Lost).
@@ -38,24 +39,27 @@ use crate::route::{self, Asking, Told, Unanswered, Woken};
 /// # }
 /// ```
 pub fn monitor<M: 'static>(address: &Address<M>) -> Monitor {
-    let (place, given) = (address.place(), std::any::type_name::<M>());
-    let by =
-        |asking| Monitor { actor: address.name().to_owned(), place: place.clone(), given, asking };
+    let given = std::any::type_name::<M>();
+    watch(address.name().to_owned(), address.place().clone(), given, 0)
+}
+
+/// Watches the process that serves an actor now, or the first to end after an incarnation.
+fn watch(actor: String, place: Place, given: &'static str, after: u32) -> Monitor {
     if crate::sys::is_copy() {
-        return by(route::lone(forked()));
+        return Monitor { actor, place, given, asking: route::lone(forked()) };
     }
     route::ready();
     let asking = route::begin();
     let right = Right { number: asking.0.number, asker: route::here().clone() };
     let watched = if place.tree == crate::process::tree() {
-        route::watch(&place.owner, place.target, given, right)
+        route::watch(&place.owner, place.target, given, after, right)
     } else {
         Err(Undelivered::Foreign)
     };
     if let Err(why) = watched {
         route::tell(asking.0.number, Told::Not(Unanswered::NotDelivered(why)));
     }
-    by(asking)
+    Monitor { actor, place, given, asking }
 }
 
 fn forked() -> Told {
@@ -139,14 +143,19 @@ impl Monitor {
     /// In a copy of the process made by `fork` nobody hears of it: there this says so at once, as an
     /// end that is [`Lost`](ExitReason::Lost).
     pub fn recv(self) -> Down {
+        let told = self.told();
+        self.down(told)
+    }
+
+    fn told(&self) -> Told {
         if crate::sys::is_copy() {
-            return self.down(forked());
+            return forked();
         }
         loop {
             // A wait that is as long as anyone lives, in case the clock has no later time.
             let deadline = Instant::now() + Duration::from_secs(1 << 30);
             if let Woken::Told(told) = self.asking.0.sleep(deadline) {
-                return self.down(told);
+                return told;
             }
         }
     }
@@ -171,6 +180,35 @@ impl Monitor {
         }
     }
 
+    /// The ends of the actor's processes, one an incarnation, as they come: that of the process that is
+    /// watched, and those of all that a supervisor starts after it. There is no other once the actor is
+    /// not started again, or the process that had spawned it has ended.
+    ///
+    /// An end may be left out where two follow each other before the first was looked at; their
+    /// incarnations tell.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use procession::{Mailbox, Supervisor, monitor, process};
+    /// # #[process]
+    /// # fn fragile(mailbox: Mailbox<()>) {
+    /// #     mailbox.for_each(|()| std::process::abort());
+    /// # }
+    /// # fn main() -> Result<(), procession::Error> {
+    /// let tree = Supervisor::builder().child(fragile::spec()).start()?;
+    /// let address = tree.address("fragile")?;
+    /// let downs = monitor(&address).downs();
+    /// (0..3).try_for_each(|_| address.tell(()))?;
+    /// let ended: Vec<u32> = downs.take(3).map(|down| down.incarnation()).collect();
+    /// assert_eq!(ended, [1, 2, 3]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn downs(self) -> Downs {
+        Downs { after: 0, watch: Some(self) }
+    }
+
     fn down(mut self, told: Told) -> Down {
         let lost = |why: String| (0, ExitReason::Lost(why));
         let (incarnation, reason) = match told {
@@ -184,6 +222,41 @@ impl Monitor {
             Told::Not(_) => lost("nobody watches it any more".to_owned()),
         };
         Down { actor: std::mem::take(&mut self.actor), incarnation, reason }
+    }
+}
+
+/// The ends of an actor's processes, one an incarnation: see [`Monitor::downs`].
+#[must_use = "dropping it stops watching"]
+pub struct Downs {
+    /// The incarnation that was told last.
+    after: u32,
+    watch: Option<Monitor>,
+}
+
+/// Waits for the next end, however long that takes.
+impl Iterator for Downs {
+    type Item = Down;
+
+    fn next(&mut self) -> Option<Down> {
+        let watch = self.watch.take()?;
+        let (place, given, told) = (watch.place.clone(), watch.given, watch.told());
+        let is_over = matches!(told, Told::Not(Unanswered::NotDelivered(_)));
+        let down = watch.down(told);
+        if self.after > 0 && (is_over || down.incarnation == self.after) {
+            // Once more the last one, or there is nothing to watch any more: there will be no other.
+            return None;
+        }
+        self.after = down.incarnation;
+        if self.after > 0 {
+            self.watch = Some(self::watch(down.actor.clone(), place, given, self.after));
+        }
+        Some(down)
+    }
+}
+
+impl fmt::Debug for Downs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Downs").field("watch", &self.watch).finish_non_exhaustive()
     }
 }
 

@@ -27,7 +27,8 @@ enum Parcel {
     /// Tell me when all that I sent has found room. The right is the packet's.
     Room { target: Target, given: String },
     /// Tell me when the process that serves a slot ends. The right is the packet's.
-    Watch { target: Target, given: String },
+    /// After the end of an incarnation, where there is a number.
+    Watch { target: Target, given: String, after: u32 },
     /// Do not tell me of it any more: the number of that right.
     Forget { target: Target, given: String, number: u64 },
     /// The answer to an ask.
@@ -186,13 +187,14 @@ pub(crate) fn watch(
     to: &ProcessId,
     target: Target,
     given: &str,
+    after: u32,
     right: Right,
 ) -> Result<(), Undelivered> {
     if to == here() {
-        slot::find(target, given)?.watch(right);
+        slot::find(target, given)?.watch(right, after);
         return Ok(());
     }
-    let parcel = Parcel::Watch { target, given: given.to_owned() };
+    let parcel = Parcel::Watch { target, given: given.to_owned(), after };
     let sent = router::send(packet(to.clone(), vec![right], None, &parcel));
     sent.map_err(|(_, why)| undelivered(why))
 }
@@ -262,11 +264,13 @@ fn received(packet: Packet) {
             (Err(why), Some(right)) => refuse(vec![right], &why),
             (_, None) => {}
         },
-        Parcel::Watch { target, given } => match (slot::find(target, &given), rights.pop()) {
-            (Ok(slot), Some(right)) => slot.watch(right),
-            (Err(why), Some(right)) => refuse(vec![right], &why),
-            (_, None) => {}
-        },
+        Parcel::Watch { target, given, after } => {
+            match (slot::find(target, &given), rights.pop()) {
+                (Ok(slot), Some(right)) => slot.watch(right, after),
+                (Err(why), Some(right)) => refuse(vec![right], &why),
+                (_, None) => {}
+            }
+        }
         Parcel::Forget { target, given, number } => {
             if let Ok(slot) = slot::find(target, &given) {
                 slot.forget(number);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use procession::{Address, Down, ExitReason, Supervisor, monitor};
+use procession::{Address, Down, ExitReason, Supervisor, monitor, process};
 use procession_tests::{LIMIT, end_of};
 
 use crate::cast::{BOTH, Carrier, Ended, Heard, Job, Note, Orders, keeper, signal};
@@ -91,17 +91,54 @@ fn an_actor_that_is_gone_with_its_handle_still_says_how_it_ended() {
 
 /// A keeper that is started again at once, however often it crashes.
 fn supervised(carrier: Carrier) -> Supervisor {
+    supervised_for(carrier, 1_000)
+}
+
+/// The same that often.
+fn supervised_for(carrier: Carrier, often: u32) -> Supervisor {
     let spec = keeper::spec().id("keeper");
     let spec = spec.with(|builder| match carrier {
         Carrier::Usual => builder,
         Carrier::Frames => builder.untrusted(),
     });
     Supervisor::builder()
-        .intensity(1_000, Duration::from_secs(60))
+        .intensity(often, Duration::from_secs(60))
         .backoff(Duration::from_millis(1)..Duration::from_millis(2))
         .child(spec)
         .start()
         .unwrap()
+}
+
+/// Tells each end as it comes, and when there are no more.
+#[process]
+fn tell_downs(of: Address<Note>, to: Address<Option<u32>>) {
+    let downs = monitor(&of).downs();
+    to.tell(Some(0)).unwrap();
+    downs.for_each(|down| to.tell(Some(down.incarnation())).unwrap());
+    to.tell(None).unwrap();
+}
+
+#[test]
+fn one_monitor_tells_the_end_of_every_process_until_there_is_no_other() {
+    for carrier in BOTH {
+        let tree = supervised_for(carrier, 3);
+        let to: Address<Note> = tree.address("keeper").unwrap();
+        let mut near = monitor(&to).downs();
+        let (address, mut far) = procession::mailbox::<Option<u32>>();
+        let teller =
+            carrier.plain().builder::<tell_downs>().spawn((to.clone(), address.address())).unwrap();
+        assert_eq!(far.recv_timeout(LIMIT).unwrap(), Some(0));
+
+        for incarnation in 1..=4 {
+            to.tell(Note::Abort).unwrap();
+
+            assert_eq!(near.next().unwrap().incarnation(), incarnation, "{carrier:?}");
+            assert_eq!(far.recv_timeout(LIMIT).unwrap(), Some(incarnation), "{carrier:?}");
+        }
+        assert!(near.next().is_none() && near.next().is_none(), "{carrier:?}");
+        assert_eq!(far.recv_timeout(LIMIT).unwrap(), None, "{carrier:?}");
+        teller.join().unwrap();
+    }
 }
 
 #[test]

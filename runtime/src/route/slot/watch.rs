@@ -16,11 +16,14 @@ pub(super) struct End {
 }
 
 impl Slot {
-    /// Tells a right when the process that serves it ends; at once if none does.
-    pub(crate) fn watch(&self, right: Right) {
+    /// Tells a right when the process that serves it ends; at once if none does. With the number of an
+    /// incarnation that is of the first end after that one.
+    pub(crate) fn watch(&self, right: Right, after: u32) {
         let mut state = self.state();
         let is_over = matches!(state.status, Status::Over(_));
-        if state.serving.is_some() && !is_over {
+        let missed =
+            after > 0 && state.last_end.as_ref().is_some_and(|end| end.incarnation > after);
+        if (state.serving.is_some() || after > 0) && !missed && !is_over {
             state.watchers.insert(right.number, right);
             return;
         }
