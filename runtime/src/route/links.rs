@@ -46,12 +46,14 @@ struct Later {
     until: Instant,
 }
 
-static LINKS: Mutex<Option<HashMap<(Place, &'static str), Arc<Link>>>> = Mutex::new(None);
+/// By the slot, and by the type of what is sent: what becomes of one of the wrong type concerns no other.
+type Links = HashMap<(Place, &'static str), Arc<Link>>;
+
+static LINKS: Mutex<Option<Links>> = Mutex::new(None);
 
 /// The most links that are kept; with more, those whose credit is whole are asked for again.
 const MOST: usize = 4096;
 
-/// By the type of what is sent as well: what becomes of one of the wrong type concerns no other.
 fn link(place: &Place, given: &'static str) -> Arc<Link> {
     let mut links = LINKS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let links = links.get_or_insert_default();
