@@ -226,6 +226,23 @@ impl Monitor {
 }
 
 /// The ends of an actor's processes, one an incarnation: see [`Monitor::downs`].
+///
+/// # Examples
+///
+/// ```
+/// # use procession::{ExitReason, Mailbox, monitor, process};
+/// # #[process]
+/// # fn idle(mailbox: Mailbox<()>) {
+/// #     mailbox.for_each(drop);
+/// # }
+/// # fn main() -> Result<(), procession::Error> {
+/// let idle = idle::spawn()?; // nobody starts it again
+/// let downs = monitor(&idle.address()).downs();
+/// idle.kill()?;
+/// assert_eq!(downs.map(|down| down.reason().clone()).collect::<Vec<_>>(), [ExitReason::Killed]);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "dropping it stops watching"]
 pub struct Downs {
     /// The incarnation that was told last.
