@@ -7,7 +7,7 @@ use super::owned::Actor;
 use super::{ActorProcess, fingerprint};
 use crate::error::SpawnError;
 use crate::outcome::ExitReason;
-use crate::process::{Begun, Builder, Lanes, Settings, is_fork};
+use crate::process::{Begun, Builder, Lanes, Settings, is_fork, no_room};
 use crate::registry::Entry;
 use crate::route::{self, Held, Line, Listeners, Slot, Terms};
 use crate::wire::{Carrier, Encoder, MailboxSender};
@@ -99,10 +99,7 @@ impl Made {
         let arguments = row.into_vec();
         let line = match settings.carrier {
             Carrier::Ring => {
-                let ring = MailboxSender::new().map_err(|_| SpawnError::Descriptors {
-                    process: name.clone(),
-                    limit: crate::sys::descriptor_limit(),
-                })?;
+                let ring = MailboxSender::new().map_err(|_| no_room(&name))?;
                 Line::Ring(Box::new(ring))
             }
             Carrier::Frames => Line::Held(Held::default()),

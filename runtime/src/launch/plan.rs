@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use crate::sys;
 use crate::wire::Carrier;
 
 /// Everything that a start needs.
@@ -55,8 +56,20 @@ pub(crate) enum Stream {
 #[derive(Debug)]
 pub(crate) enum StartError {
     Descriptors,
+    /// There is none for what is shared with the child.
+    Memory,
     Processes(io::Error),
     WorkingDirectory(PathBuf, io::Error),
     Execute(io::Error),
     System(&'static str, io::Error),
 }
+
+impl StartError {
+    /// Why there was no room for what is shared with a child, which takes descriptors and memory.
+    pub(crate) fn no_room() -> Self {
+        if sys::has_room(PLENTY) { StartError::Memory } else { StartError::Descriptors }
+    }
+}
+
+/// More descriptors than a start takes.
+const PLENTY: u16 = 32;

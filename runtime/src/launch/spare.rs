@@ -61,7 +61,7 @@ impl Spare {
         let room = sys::make_room(NEEDED).ok_or(StartError::Descriptors)?;
         let greeting = sys::pipe().map_err(|error| StartError::System("making a pipe", error))?;
         let refused = |fault| match fault {
-            Fault::NoRoom => StartError::Descriptors,
+            Fault::NoRoom => StartError::no_room(),
             _ => StartError::System("making a lane", std::io::Error::other("it was refused")),
         };
         let control = ControlOffer::new(&room).map_err(refused)?;

@@ -17,7 +17,7 @@ pub use context::{
 };
 
 pub(crate) use context::{is_fork, tree};
-pub(crate) use start::{Begun, Lanes, Settings};
+pub(crate) use start::{Begun, Lanes, Settings, no_room};
 
 use crate::error::{DecodeError, EncodeError};
 use crate::registry::{Answer, Body, Entry, Many, Work};

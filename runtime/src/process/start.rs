@@ -152,7 +152,7 @@ impl Settings {
         let processes = |source| SpawnError::Processes { process: name.clone(), source };
         // First: where there is no thread to look after a child there must be none.
         let seat = Reserved::new(self.carrier).map_err(processes)?;
-        let no_room = || explain(&name, PathBuf::new(), StartError::Descriptors);
+        let no_room = || no_room(&name);
         let region = match (&lanes, self.carrier) {
             (Lanes::Pool(gong, _), Carrier::Ring) => {
                 let region = BeltRegion::new().map_err(|_| no_room())?;
@@ -331,11 +331,20 @@ fn expected(process: &str, in_init: bool) -> Result<Expected, SpawnError> {
     }
 }
 
+/// There was no room for what is shared with the child.
+pub(crate) fn no_room(process: &str) -> SpawnError {
+    explain(process, PathBuf::new(), StartError::no_room())
+}
+
 fn explain(process: &str, program: PathBuf, error: StartError) -> SpawnError {
     let process = process.to_owned();
     match error {
         StartError::Descriptors => {
             SpawnError::Descriptors { process, limit: sys::descriptor_limit() }
+        }
+        StartError::Memory => {
+            let action = "making shared memory for it";
+            SpawnError::System { process, action, source: std::io::ErrorKind::OutOfMemory.into() }
         }
         StartError::Processes(source) => SpawnError::Processes { process, source },
         StartError::WorkingDirectory(path, source) => {

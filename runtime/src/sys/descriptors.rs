@@ -34,7 +34,8 @@ pub(crate) fn make_room(count: u16) -> Option<Room> {
     has_room(count).then(|| Room { _std: fill_std(), _alone: alone })
 }
 
-fn has_room(count: u16) -> bool {
+/// Whether there is room for `count` more descriptors now.
+pub(crate) fn has_room(count: u16) -> bool {
     let Some(limit) = descriptor_limit() else { return true };
     let Ok(limit) = RawFd::try_from(limit.min(1 << 30)) else { return true };
     // Numbers are given out from below: where the highest ones are all free, there is room.

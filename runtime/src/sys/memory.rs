@@ -6,7 +6,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fstat, ftruncate, memfd_create};
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mprotect, munmap};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
+
+/// Whether this process could map so many more bytes.
+pub(crate) fn has_addresses(len: usize) -> bool {
+    // SAFETY: a new mapping at an address of the system's choice disturbs nobody.
+    let tried =
+        unsafe { mmap_anonymous(std::ptr::null_mut(), len, ProtFlags::empty(), MapFlags::PRIVATE) };
+    // SAFETY: it was made just above, and nobody else knows of it.
+    tried.is_ok_and(|start| unsafe { munmap(start, len) }.is_ok())
+}
 
 /// Shared memory that this process has mapped, and what it can be passed on by.
 #[derive(Debug)]

@@ -21,14 +21,14 @@ mod wait;
 
 pub(crate) use barrier::{fence_elsewhere, has_fences_elsewhere, pass_fences};
 pub(crate) use descriptors::{
-    Identity, Owned, Room, close_on_exec_from, descriptor_limit, fill_std_for_good, identity,
-    is_closed, is_descriptor_limit, is_pipe, make_room, pipe, take_inherited, take_place,
+    Identity, Owned, Room, close_on_exec_from, descriptor_limit, fill_std_for_good, has_room,
+    identity, is_closed, is_descriptor_limit, is_pipe, make_room, pipe, take_inherited, take_place,
 };
 pub(crate) use entry::{BeforeMain, Constructor, before_main, take_variable_in_main};
 pub(crate) use exe::{Build, build_of, own_build, own_file, own_program, runs_own_program};
 pub(crate) use fault::{ignore_broken_pipes, report_stack_overflow};
 pub(crate) use limits::{file_size_limit, limit_memory};
-pub(crate) use memory::{Mapping, give_back, read_only};
+pub(crate) use memory::{Mapping, give_back, has_addresses, read_only};
 pub(crate) use peek::{Peeked, peek, receive};
 pub(crate) use poll::{
     Interest, Wake, poll, readers_gone, standard_error, standard_output, takes_datagram, takes_more,

@@ -54,6 +54,12 @@ fn allowed(len: usize) -> bool {
     sys::file_size_limit().is_none_or(|most| len as u64 <= most)
 }
 
+/// The same, and whether there are addresses for it: without them ipc-channel panics. Other threads
+/// may take them meanwhile, which is rare, and caught.
+fn has_room(len: usize) -> bool {
+    allowed(len) && sys::has_addresses(len)
+}
+
 impl Region {
     /// Makes a region of zeros that children can inherit. It takes no memory until it is written.
     pub(crate) fn new(len: usize, _room: &Room) -> Result<Self, NoRegion> {
@@ -87,12 +93,13 @@ impl Region {
     pub(crate) fn zeroed(len: usize, _room: &Room) -> Result<Self, NoRegion> {
         match ZEROS.get(..len) {
             Some(zeros) => Self::filled(zeros),
+            None if !has_room(len.saturating_mul(2)) => Err(NoRegion),
             None => Self::filled(&vec![0; len]),
         }
     }
 
     fn filled(bytes: &[u8]) -> Result<Self, NoRegion> {
-        allowed(bytes.len()).then_some(()).ok_or(NoRegion)?;
+        has_room(bytes.len()).then_some(()).ok_or(NoRegion)?;
         let made = AssertUnwindSafe(|| IpcSharedMemory::from_bytes(bytes));
         Ok(Self::of(catch_unwind(made).map_err(|_| NoRegion)?))
     }
@@ -116,6 +123,7 @@ impl Region {
     /// What ipc-channel sends.
     pub(crate) fn copy(&self) -> Result<IpcSharedMemory, NoRegion> {
         let Held::Carried(memory) = &self.memory else { return Err(NoRegion) };
+        has_room(self.len).then_some(()).ok_or(NoRegion)?;
         catch_unwind(AssertUnwindSafe(|| memory.clone())).map_err(|_| NoRegion)
     }
 

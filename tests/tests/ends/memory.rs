@@ -1,6 +1,6 @@
 //! A bound on memory, and what is told of a process that went beyond it.
 
-use procession::{ExitReason, Output, process};
+use procession::{ExitReason, Output, SpawnError, process};
 use procession_tests::{BOTH, Over, alone, failure_of, value_of};
 
 #[process]
@@ -124,7 +124,8 @@ fn a_parent_short_of_address_space_is_told_so() {
         let child = match large::spawn(200) {
             Ok(child) => child,
             Err(error) => {
-                assert!(!error.to_string().is_empty());
+                assert!(matches!(error, SpawnError::System { .. }), "{error}");
+                assert!(error.to_string().contains("shared memory"), "{error}");
                 return;
             }
         };

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use procession::{Error, ExitReason, Mailbox, Output, SpawnError, process};
+use procession::{ExitReason, Mailbox, Output, SpawnError, process};
 use procession_tests::{
     BOTH, LIMIT, Over, Running, again, alone, as_program, descriptors, end_of, eventually,
     not_tested, state_of, succeeds, value_of,
@@ -343,7 +343,10 @@ fn a_limit_on_the_size_of_files_is_not_the_end_of_the_program() {
             for over in BOTH {
                 match over.builder::<length>().spawn(vec![1; size]) {
                     Ok(child) => assert_eq!(value_of(child).unwrap(), size),
-                    Err(error) => assert!(!Error::from(error).to_string().is_empty()),
+                    Err(error) => {
+                        assert!(matches!(error, SpawnError::System { .. }), "{size}: {error}");
+                        assert!(error.to_string().contains("shared memory"), "{size}: {error}");
+                    }
                 }
             }
         }
