@@ -43,6 +43,23 @@ impl Options {
         (|input: ParseStream<'_>| Options::read(input, known)).parse2(arguments)
     }
 
+    /// Where the runtime is, whatever is wrong with other options. `None` if what says so is wrong.
+    pub(crate) fn runtime_of(arguments: TokenStream, known: &[Known]) -> Option<Path> {
+        let read = |input: ParseStream<'_>| {
+            let (mut given, mut is_said) = (Given::default(), true);
+            while !input.is_empty() {
+                let is_crate = input.peek(Token![crate]);
+                if given.read_one(input, known).is_err() {
+                    is_said &= !is_crate;
+                    skip_to_comma(input);
+                }
+                input.parse::<Option<Token![,]>>()?;
+            }
+            Ok(is_said.then(|| given.runtime.unwrap_or_else(|| parse_quote!(::procession))))
+        };
+        read.parse2(arguments).ok().flatten()
+    }
+
     fn read(input: ParseStream<'_>, known: &[Known]) -> Result<Self> {
         let mut mistakes = Mistakes::default();
         let mut given = Given::default();
@@ -171,6 +188,21 @@ mod tests {
 
         assert_eq!(parsed(quote!(crate = my::procession, handle = Square)), expected);
         assert_eq!(parsed(quote!(handle = Square, crate = my::procession,)), expected);
+    }
+
+    #[test]
+    fn where_the_runtime_is_can_be_known_in_spite_of_mistakes() {
+        let runtime = |arguments| {
+            Options::runtime_of(arguments, ALL).map(|path| path.into_token_stream().to_string())
+        };
+
+        assert_eq!(runtime(quote!(name = "x", handle)), Some(":: procession".into()));
+        assert_eq!(
+            runtime(quote!(3, crate = my::procession, handle = 4)).unwrap(),
+            "my :: procession"
+        );
+        assert_eq!(runtime(quote!(handle = A, crate = "x")), None);
+        assert_eq!(runtime(quote!(crate = a b)), None);
     }
 
     #[test]

@@ -35,11 +35,10 @@ pub(crate) fn process(arguments: TokenStream, item: TokenStream) -> Result<Token
     {
         return Ok(undecided.decide(&options.runtime, &arguments));
     }
-    // With a mistake in the options, where the runtime is may be said nowhere.
-    let asked = match (&options, &function) {
-        (Ok(options), Ok(function)) => Some(asked(&options.runtime, function)),
-        _ => None,
-    };
+    // With a mistake in what says where the runtime is, that is said nowhere.
+    let runtime = Options::runtime_of(arguments, KNOWN);
+    let asked =
+        runtime.zip(function.as_ref().ok()).map(|(runtime, function)| asked(&runtime, function));
     match Process::new(options, function) {
         Ok(process) => Ok(expand(&process, item)),
         Err(mistakes) => Ok(beside(&mistakes, item, asked)),

@@ -103,7 +103,7 @@ fn a_stack_overflow_says_so() {
 }
 
 #[test]
-fn a_stack_overflow_in_a_side_thread_says_so() {
+fn a_stack_overflow_in_a_side_thread_is_hinted_at() {
     for over in BOTH {
         let error = crash(over, "overflow in a thread");
         assert!(["SIGSEGV", "SIGABRT", "SIGBUS"].contains(&signal_of(&error)), "{error}");

@@ -17,6 +17,14 @@ fn third(n: u64) -> u64 {
     n / 3
 }
 
+/// What is wrong with a type is said in the same compile.
+struct Plain;
+
+#[process(name = "plainly")]
+fn plainly(plain: Plain) {
+    drop(plain);
+}
+
 #[procession::setup(handle = Logging, crate ::procession)]
 fn logging() {}
 
