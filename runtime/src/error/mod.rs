@@ -40,7 +40,7 @@ pub use task::{TaskError, TaskFailure};
 ///
 /// assert_eq!(quarter(12).unwrap(), 3);
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A process was not started.
@@ -93,6 +93,24 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+}
+
+/// The whole story, which is what a `main` that returns this prints.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&story(self))
+    }
+}
+
+/// An error and its causes in a line, for those who only get a text.
+fn story(error: &dyn std::error::Error) -> String {
+    let mut story = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        story = format!("{story}: {cause}");
+        source = cause.source();
+    }
+    story
 }
 
 impl<M> From<SendError<M>> for Error {

@@ -83,13 +83,7 @@ impl PoolError {
 
     /// The whole story in a line, for those who only get a text.
     pub(crate) fn story(&self) -> String {
-        let mut story = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            story = format!("{story}: {cause}");
-            source = cause.source();
-        }
-        story
+        super::story(self)
     }
 }
 

@@ -21,7 +21,7 @@ use super::EncodeError;
 /// assert!(matches!(error, SpawnError::Encode { .. }), "{error}");
 /// assert!(error.to_string().contains("`length`"));
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
     /// An argument cannot be sent.
@@ -152,4 +152,11 @@ pub enum SpawnError {
         #[source]
         source: io::Error,
     },
+}
+
+/// The text and its cause: it is what `unwrap` shows.
+impl std::fmt::Debug for SpawnError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&super::story(self))
+    }
 }

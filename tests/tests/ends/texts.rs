@@ -100,3 +100,12 @@ fn every_error_converts_into_the_one_for_all() {
     assert_error::<JoinError>();
     assert_error::<procession::SpawnError>();
 }
+
+#[test]
+fn what_unwrap_and_main_show_of_a_start_that_failed_names_the_cause() {
+    let start = || fail::builder().max_message(10).spawn("long ".repeat(100)).unwrap_err();
+    for shown in [format!("{:?}", start()), format!("{:?}", Error::from(start()))] {
+        assert!(shown.starts_with("process `fail` was not started: its arguments"), "{shown}");
+        assert!(shown.contains("larger than") && shown.contains("10"), "{shown}");
+    }
+}
