@@ -45,39 +45,42 @@ impl Options {
 
     /// Where the runtime is, whatever is wrong with other options. `None` if what says so is wrong.
     pub(crate) fn runtime_of(arguments: TokenStream, known: &[Known]) -> Option<Path> {
-        let read = |input: ParseStream<'_>| {
-            let (mut given, mut is_said) = (Given::default(), true);
-            while !input.is_empty() {
-                let is_crate = input.peek(Token![crate]);
-                if given.read_one(input, known).is_err() {
-                    is_said &= !is_crate;
-                    skip_to_comma(input);
-                }
-                input.parse::<Option<Token![,]>>()?;
-            }
-            Ok(is_said.then(|| given.runtime.unwrap_or_else(|| parse_quote!(::procession))))
-        };
-        read.parse2(arguments).ok().flatten()
+        let read = |input: ParseStream<'_>| Given::read(input, known);
+        let (given, _, is_runtime_known) = read.parse2(arguments).ok()?;
+        is_runtime_known.then(|| given.runtime())
     }
 
     fn read(input: ParseStream<'_>, known: &[Known]) -> Result<Self> {
-        let mut mistakes = Mistakes::default();
-        let mut given = Given::default();
-        while !input.is_empty() {
-            let option = given.read_one(input, known);
-            if mistakes.unless(option).is_none() {
-                skip_to_comma(input);
-            }
-            input.parse::<Option<Token![,]>>()?;
-        }
+        let (given, mistakes, _) = Given::read(input, known)?;
         mistakes.finish()?;
-        let Given { runtime, handle, deadline } = given;
-        let runtime = runtime.unwrap_or_else(|| parse_quote!(::procession));
+        let runtime = given.runtime();
+        let Given { handle, deadline, .. } = given;
         Ok(Options { runtime, handle, deadline })
     }
 }
 
 impl Given {
+    /// Reads all options: what they give, their mistakes, and whether none of those is in what says where
+    /// the runtime is.
+    fn read(input: ParseStream<'_>, known: &[Known]) -> Result<(Self, Mistakes, bool)> {
+        let (mut given, mut mistakes) = (Given::default(), Mistakes::default());
+        let mut is_runtime_known = true;
+        while !input.is_empty() {
+            let is_crate = input.peek(Token![crate]);
+            let option = given.read_one(input, known);
+            if mistakes.unless(option).is_none() {
+                is_runtime_known &= !is_crate;
+                skip_to_comma(input);
+            }
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok((given, mistakes, is_runtime_known))
+    }
+
+    fn runtime(&self) -> Path {
+        self.runtime.clone().unwrap_or_else(|| parse_quote!(::procession))
+    }
+
     fn read_one(&mut self, input: ParseStream<'_>, known: &[Known]) -> Result<()> {
         let unknown = |span| {
             let examples = known.iter().map(|option| format!("`{}`", option.example()));
