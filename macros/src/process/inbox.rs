@@ -45,12 +45,10 @@ impl Inbox {
             mistakes.at(reference, "an actor owns its mailbox: take it by value");
             return None;
         }
-        let Some(PathArguments::AngleBracketed(arguments)) = named_mailbox(&input.ty) else {
+        if !matches!(named_mailbox(&input.ty), Some(PathArguments::AngleBracketed(_))) {
             return Some(Inbox { place, held: Held::Alias(Type::clone(&input.ty)) });
-        };
-        let mut arguments = arguments.args.iter();
-        let (Some(GenericArgument::Type(message)), None) = (arguments.next(), arguments.next())
-        else {
+        }
+        let Some(message) = message(&input.ty) else {
             mistakes.at(&input.ty, "a mailbox has messages of one type: `Mailbox<Message>`");
             return None;
         };
@@ -71,6 +69,17 @@ impl Inbox {
                 (parse_quote!(#message), named)
             }
         }
+    }
+}
+
+/// The only argument of a type whose last name is `Mailbox`.
+pub(super) fn message(ty: &Type) -> Option<&Type> {
+    let Some(PathArguments::AngleBracketed(arguments)) = named_mailbox(ty) else {
+        return None;
+    };
+    match (arguments.args.first()?, arguments.args.len()) {
+        (GenericArgument::Type(message), 1) => Some(message),
+        _ => None,
     }
 }
 
