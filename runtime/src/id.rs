@@ -7,6 +7,8 @@ use std::sync::Arc;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::sys;
+
 /// A process's place in the tree of processes: `/` is the program that a person started, `/3` the
 /// third process that it started, `/3/1` the first one of that.
 ///
@@ -114,7 +116,27 @@ pub(crate) struct Right {
     pub(crate) number: u64,
     /// Who waits for the answer.
     pub(crate) asker: ProcessId,
+    /// Until when, in nanoseconds of the monotonic clock, which is the same for all processes.
+    pub(crate) until: u64,
+    /// Whether it is in another message than the one that asks.
+    pub(crate) passed: bool,
 }
+
+impl Right {
+    /// The right to answer an ask of this process.
+    pub(crate) fn new(number: u64, asker: ProcessId, until: u64) -> Self {
+        Right { number, asker, until, passed: false }
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub(crate) fn is_late(&self) -> bool {
+        let soon = sys::coarse_nanos().saturating_add(TICK);
+        self.until <= soon && self.until <= sys::monotonic_nanos()
+    }
+}
+
+/// The coarse clock is behind by no more, in nanoseconds.
+const TICK: u64 = 20_000_000;
 
 /// What identifies a slot, where the messages of an actor wait, to everybody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

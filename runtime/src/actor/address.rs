@@ -235,7 +235,7 @@ impl<M: Serialize + 'static> Address<M> {
         let address = self.clone();
         async move {
             let begun = address.with(
-                |addressee| addressee.begin_asking(message),
+                |addressee| addressee.begin_asking(message, limit),
                 |reason| {
                     let actor = address.name.clone();
                     Err(AskError::NotDelivered { actor, reason, message: None })

@@ -12,6 +12,7 @@ use super::reply::Reply;
 use crate::error::{AskError, SendError, Undelivered};
 use crate::id::{Place, Right};
 use crate::route::{self, Arrival, Asking, Mail, Slot, Told, Unanswered, Woken};
+use crate::sys::monotonic_nanos;
 use crate::wire::{Claims, Encoder, ShortRow, Tag, begin_lending, lending};
 use crate::worker::longest;
 
@@ -181,7 +182,7 @@ impl Addressee<'_> {
         let deadline = now.checked_add(limit).unwrap_or(now + Duration::from_secs(1 << 30));
         let own = self.slot.is_some_and(|slot| slot.in_hand_here());
         let asking = self.begin()?;
-        self.send_asking(&asking, message, Room::Within(limit), own)?;
+        self.send_asking(&asking, message, Room::Within(limit), limit, own)?;
         let told = match self.slot {
             Some(slot) => slot.answers.wait(&asking.0, deadline),
             None => sleep(&asking, deadline),
@@ -210,12 +211,15 @@ impl Addressee<'_> {
         asking: &Asking,
         message: impl FnOnce(Reply<R>) -> M,
         room: Room,
+        limit: Duration,
         own: bool,
     ) -> Result<(), AskError<M>>
     where
         M: Serialize + 'static,
     {
-        let right = Right { number: asking.0.number, asker: route::here().clone() };
+        let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        let until = monotonic_nanos().saturating_add(limit);
+        let right = Right::new(asking.0.number, route::here().clone(), until);
         let message = message(Reply::new(right, false));
         if own || own_place() == Some(self.place) {
             let why = Undelivered::Itself;
@@ -228,6 +232,7 @@ impl Addressee<'_> {
     pub(super) fn begin_asking<M, R>(
         &self,
         message: impl FnOnce(Reply<R>) -> M,
+        limit: Duration,
     ) -> Result<Asking, AskError<M>>
     where
         M: Serialize + 'static,
@@ -241,7 +246,7 @@ impl Addressee<'_> {
             let actor = self.name.to_owned();
             return Err(AskError::NotDelivered { actor, reason, message: None });
         }
-        let sent = self.send_asking(&asking, message, Room::Elsewhere, false);
+        let sent = self.send_asking(&asking, message, Room::Elsewhere, limit, false);
         if let (Err(_), Some(slot)) = (&sent, self.slot) {
             slot.answers.strike_out(asking.0.number);
         }

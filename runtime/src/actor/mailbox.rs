@@ -312,15 +312,18 @@ impl<M: DeserializeOwned + 'static> Mailbox<M> {
         }
     }
 
-    /// Makes a message that cannot be read a dead letter.
+    /// Makes a message that is not handled a dead letter.
     #[cold]
     fn refuse(&self, unread: Unread) {
-        let Unread { text, rights, row } = unread;
+        let Unread { why, rights, row } = unread;
         for right in rights {
-            let why = Undelivered::Decode(text.clone());
-            route::answer(right, Err(Unanswered::NotDelivered(why)));
+            let why = match &why {
+                Undelivered::Expired if !right.passed => Unanswered::Late,
+                why => Unanswered::NotDelivered(why.clone()),
+            };
+            route::answer(right, Err(why));
         }
-        let bytes = route::aside(&Aside::Undecodable { text, row });
+        let bytes = route::aside(&Aside::Refused { why, row });
         match &self.source {
             Source::Here(slot) => route::heard(slot, &bytes),
             _ => {

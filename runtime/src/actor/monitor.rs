@@ -50,7 +50,7 @@ fn watch(actor: String, place: Place, given: &'static str, after: u32) -> Monito
     }
     route::ready();
     let asking = route::begin();
-    let right = Right { number: asking.0.number, asker: route::here().clone() };
+    let right = Right::new(asking.0.number, route::here().clone(), u64::MAX);
     let watched = if place.tree == crate::process::tree() {
         route::watch(&place.owner, place.target, given, after, right)
     } else {

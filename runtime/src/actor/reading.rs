@@ -3,12 +3,13 @@
 use serde::de::DeserializeOwned;
 
 use super::reply;
+use crate::error::{DecodeError, Undelivered};
 use crate::id::Right;
-use crate::wire::{Body, Decoder, Tag, receiving};
+use crate::wire::{Body, Decoder, Tag, is_too_late, receiving};
 
-/// A message that cannot be read.
+/// A message that is not handled: it cannot be read, or it has come too late.
 pub(super) struct Unread {
-    pub(super) text: String,
+    pub(super) why: Undelivered,
     pub(super) rights: Vec<Right>,
     pub(super) row: Vec<u8>,
 }
@@ -47,19 +48,27 @@ fn read_row<M: DeserializeOwned + 'static>(
     mut row: Decoder<'_>,
     place: &mut Option<M>,
 ) -> Result<(), Box<Unread>> {
-    let (read, dropped) = receiving(tag == Tag::Ask, || row.section_into(place));
-    match read {
-        Ok(()) => {
+    let (read, dropped) = receiving(tag == Tag::Ask, || {
+        row.section_into(place)?;
+        let late = is_too_late();
+        if late {
+            // What it asks for is of use to nobody.
+            *place = None;
+        }
+        Ok(late)
+    });
+    let why = match read {
+        Ok(false) => {
             if !dropped.is_empty() {
                 reply::drop_all(&dropped);
             }
-            Ok(())
+            return Ok(());
         }
-        Err(error) => {
-            let has_rights = matches!(tag, Tag::Ask | Tag::Passed);
-            let rights = if has_rights { row.section() } else { Ok(Vec::new()) };
-            let (text, rights) = (error.to_string(), rights.unwrap_or(dropped));
-            Err(Box::new(Unread { text, rights, row: Vec::new() }))
-        }
-    }
+        Ok(true) => Undelivered::Expired,
+        Err(error) => Undelivered::Decode(DecodeError::to_string(&error)),
+    };
+    let has_rights = matches!(tag, Tag::Ask | Tag::Passed);
+    let rights = if has_rights { row.section() } else { Ok(Vec::new()) };
+    let rights = rights.unwrap_or(dropped);
+    Err(Box::new(Unread { why, rights, row: Vec::new() }))
 }

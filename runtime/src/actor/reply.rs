@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use serde::de::Error as _;
 use serde::ser::Error as _;
@@ -11,7 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::Right;
 use crate::route::{Unanswered, answer};
-use crate::wire::{Claim, Encoder, Tag, drop_received, is_receiving, lend};
+use crate::sys::monotonic_nanos;
+use crate::wire::{Claim, Encoder, Tag, come_too_late, drop_received, is_receiving, lend};
 use crate::worker::{self, longest, worker};
 
 /// The right to answer one [`ask`](crate::Actor::ask).
@@ -79,6 +81,42 @@ impl<R> Reply<R> {
     fn use_up(&mut self) -> bool {
         let gone = self.gone.get().is_some_and(|gone| gone.load(Ordering::Relaxed));
         std::mem::replace(&mut self.uses, 1) == 0 && !gone
+    }
+
+    /// When the asker gives up: what is answered after that is heard by nobody.
+    ///
+    /// An actor that takes the message after that does not handle it. Whatever it has others do for an
+    /// answer need not take longer either.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// use procession::{Mailbox, Reply, process};
+    ///
+    /// #[process]
+    /// fn time_left(mailbox: Mailbox<Reply<Duration>>) {
+    ///     for reply in mailbox {
+    ///         let left = reply.deadline().saturating_duration_since(Instant::now());
+    ///         reply.send(left);
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), procession::Error> {
+    /// let time_left = time_left::spawn()?;
+    /// let limit = Duration::from_secs(10);
+    /// assert!(time_left.ask_timeout(|reply| reply, limit)? <= limit);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn deadline(&self) -> Instant {
+        let (now, nanos) = (Instant::now(), monotonic_nanos());
+        let until = match self.right.until.checked_sub(nanos) {
+            Some(left) => now.checked_add(Duration::from_nanos(left)),
+            None => now.checked_sub(Duration::from_nanos(nanos - self.right.until)),
+        };
+        until.unwrap_or(now)
     }
 
     fn pass(mut self, answered: Result<&Encoder<'_>, Unanswered>) {
@@ -205,7 +243,11 @@ impl<R> Serialize for Reply<R> {
 
 impl<'de, R> Deserialize<'de> for Reply<R> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let right = Right::deserialize(deserializer)?;
+        let mut right = Right::deserialize(deserializer)?;
+        // What it is handed on in concerns others than the asker.
+        if !std::mem::replace(&mut right.passed, true) && right.is_late() {
+            come_too_late();
+        }
         match is_receiving() {
             Some(at_lane) => Ok(Reply::new(right, at_lane)),
             None => Err(D::Error::custom("a `Reply` travels only in messages to actors")),

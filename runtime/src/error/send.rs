@@ -62,6 +62,9 @@ pub enum Undelivered {
     /// An actor that asks itself would wait for ever.
     #[error("an actor cannot ask itself")]
     Itself,
+    /// It is an [`ask`](crate::Actor::ask) whose time was up before the actor came to it.
+    #[error("nobody waited for the answer any more when the actor came to it")]
+    Expired,
     /// The message arrived and could not be decoded, for this reason.
     #[error("it could not be decoded: {0}")]
     Decode(String),
@@ -204,7 +207,9 @@ pub enum AskError<M = ()> {
         /// The name of the actor.
         actor: String,
     },
-    /// No answer came in time. The message may still be handled; its answer is thrown away then.
+    /// No answer came in time. If the actor has the message in hand it may still handle it, and its
+    /// answer is thrown away then. If it comes to it only now, it does not handle it: that is a [dead
+    /// letter](crate::dead_letters).
     #[non_exhaustive]
     TimedOut {
         /// The name of the actor.

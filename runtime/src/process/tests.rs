@@ -202,7 +202,7 @@ fn new_right() -> Right {
     });
     let mut next = NEXT.lock().expect("no panic");
     *next += 1;
-    Right { number: *next, asker: own_id() }
+    Right::new(*next, own_id(), u64::MAX)
 }
 
 /// Orders something, without waiting.

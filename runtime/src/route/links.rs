@@ -263,7 +263,7 @@ impl State {
     /// Asks for room.
     fn ask(&mut self, way: Way, place: &Place, given: &str) -> Result<(), Undelivered> {
         let asking = asks::begin();
-        let right = Right { number: asking.0.number, asker: here().clone() };
+        let right = Right::new(asking.0.number, here().clone(), u64::MAX);
         post::ask_room(way, &place.owner, place.target, given, right)?;
         self.asked = Some(asking);
         self.since = 0;

@@ -46,9 +46,9 @@ pub(crate) enum Aside {
     Closing,
     /// How far the child is: done, and taken.
     Acknowledged(u64, u64),
-    /// A message that the child could not read, and why. Its rights are answered.
-    Undecodable {
-        text: String,
+    /// A message that the child does not handle, and why. Its rights are answered.
+    Refused {
+        why: Undelivered,
         #[serde(with = "crate::wire::bytes")]
         row: Vec<u8>,
     },
@@ -95,12 +95,12 @@ pub(crate) fn read_aside(bytes: &[u8]) -> Option<Aside> {
 pub(crate) fn heard(slot: &Slot, bytes: &[u8]) {
     match read_aside(bytes) {
         Some(Aside::Acknowledged(done, taken)) => slot.acknowledged(done, taken),
-        Some(Aside::Undecodable { text, row }) => letters::post(letters::Letter {
+        Some(Aside::Refused { why, row }) => letters::post(letters::Letter {
             actor: slot.terms.name.clone(),
             message_type: slot.terms.message_type.to_owned(),
             incarnation: slot.incarnation(),
             attempt: 0,
-            loss: Loss::NotDelivered(Undelivered::Decode(text)),
+            loss: Loss::NotDelivered(why),
             row,
         }),
         Some(Aside::Fed(_) | Aside::Closing) | None => {}

@@ -185,7 +185,7 @@ mod tests {
             byte in proptest::num::u8::ANY,
         ) {
             let (to, asker) = (ProcessId::root().child(3), ProcessId::root());
-            let rights = vec![Right { number: 7, asker: asker.clone() }; 2];
+            let rights = vec![Right::new(7, asker.clone(), u64::MAX); 2];
             let (answers, parcel) = (Some(9), vec![1; len]);
             let packet = Packet { to, from: asker, rights, answers, parcel };
             let mut frame = Outgoing::new(&Word::Packet(packet)).frame();

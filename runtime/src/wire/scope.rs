@@ -22,8 +22,8 @@ thread_local! {
     static LENDING: Cell<(bool, usize)> = const { Cell::new((false, 0)) };
     static NOTED: RefCell<Vec<Claim>> = const { RefCell::new(Vec::new()) };
     /// Whether a message is being decoded, and if so, whether its asker waits at the lane of this
-    /// process; and how many rights were dropped.
-    static RECEIVING: Cell<(Option<bool>, usize)> = const { Cell::new((None, 0)) };
+    /// process; how many rights were dropped; and whether the message came too late.
+    static RECEIVING: Cell<(Option<bool>, usize, bool)> = const { Cell::new((None, 0, false)) };
     static DROPPED: RefCell<Vec<Right>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -105,19 +105,19 @@ pub(crate) fn lend(claim: Claim) -> bool {
 pub(crate) fn receiving<R>(at_lane: bool, decode: impl FnOnce() -> R) -> (R, Vec<Right>) {
     // A user's `Deserialize` may read a message itself: what it drops lies above what was dropped.
     let outer = RECEIVING.get();
-    RECEIVING.set((Some(at_lane), outer.1));
+    RECEIVING.set((Some(at_lane), outer.1, false));
     let restore = Received(outer);
     let decoded = decode();
     (decoded, restore.end())
 }
 
 /// What it was before, and is again even if decoding panics.
-struct Received((Option<bool>, usize));
+struct Received((Option<bool>, usize, bool));
 
 impl Received {
     #[inline]
     fn end(self) -> Vec<Right> {
-        let (_, below) = self.0;
+        let (_, below, _) = self.0;
         if RECEIVING.get().1 == below {
             return Vec::new();
         }
@@ -128,7 +128,7 @@ impl Received {
 impl Drop for Received {
     #[inline]
     fn drop(&mut self) {
-        let (_, dropped) = RECEIVING.replace(self.0);
+        let (_, dropped, _) = RECEIVING.replace(self.0);
         if dropped != self.0.1 {
             DROPPED.with_borrow_mut(|dropped| dropped.truncate(self.0.1));
         }
@@ -141,12 +141,25 @@ pub(crate) fn is_receiving() -> Option<bool> {
     RECEIVING.get().0
 }
 
+/// Notes that nobody waits any more for the answer to the message being decoded.
+#[cold]
+pub(crate) fn come_too_late() {
+    let (receiving, dropped, _) = RECEIVING.get();
+    RECEIVING.set((receiving, dropped, true));
+}
+
+/// Whether the message being decoded has come too late.
+#[inline]
+pub(crate) fn is_too_late() -> bool {
+    RECEIVING.get().2
+}
+
 /// Notes that a right was dropped while a message is decoded; whether one is.
 pub(crate) fn drop_received(right: &Right) -> bool {
-    let (receiving, dropped) = RECEIVING.get();
+    let (receiving, dropped, late) = RECEIVING.get();
     if receiving.is_some() {
         DROPPED.with_borrow_mut(|rights| rights.push(right.clone()));
-        RECEIVING.set((receiving, dropped + 1));
+        RECEIVING.set((receiving, dropped + 1, late));
     }
     receiving.is_some()
 }
@@ -157,7 +170,7 @@ mod tests {
     use crate::id::ProcessId;
 
     fn right(number: u64) -> Right {
-        Right { number, asker: ProcessId::root() }
+        Right::new(number, ProcessId::root(), u64::MAX)
     }
 
     fn numbers(rights: &[Right]) -> Vec<u64> {

@@ -124,7 +124,8 @@ mod tests {
     }
 
     fn right() -> impl Strategy<Value = Right> {
-        (any::<u64>(), id()).prop_map(|(number, asker)| Right { number, asker })
+        let parts = (any::<u64>(), id(), any::<u64>(), any::<bool>());
+        parts.prop_map(|(number, asker, until, passed)| Right { number, asker, until, passed })
     }
 
     pub(in crate::wire) fn word() -> impl Strategy<Value = Word> {

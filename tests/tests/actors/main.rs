@@ -6,6 +6,7 @@ mod crash;
 mod ending;
 mod futures;
 mod here;
+mod late;
 mod racing;
 mod receiving;
 mod replies;

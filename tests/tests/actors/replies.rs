@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use procession::{Actor, Address, AskError, ExitReason, Mailbox, Reply, Undelivered, process};
 use procession_tests::{BOTH, LIMIT, Over, eventually, within};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::work::{End, Gate, Job, builder, hold, start};
@@ -218,9 +219,9 @@ fn rights_that_went_on_and_were_given_up_leave_nothing_to_wait_for() {
 }
 
 /// Begins to ask.
-fn asking_half_way(
-    actor: &Actor<Job, u64>,
-    message: impl FnOnce(Reply<u64>) -> Job + 'static,
+fn asking_half_way<M: Serialize + 'static, T: 'static, R: DeserializeOwned + 'static>(
+    actor: &Actor<M, T>,
+    message: impl FnOnce(Reply<R>) -> M + 'static,
 ) -> impl Future {
     let mut ask = Box::pin(actor.ask_async(message));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -334,32 +335,35 @@ fn an_asker_gives_up_in_time() {
 fn thousands_of_late_answers_stop_nobody() {
     for over in BOTH {
         let actor = builder::<large>(over).spawn(()).unwrap();
+        let limit = Duration::from_millis(100);
 
-        for round in 0..50 {
-            let gate = Gate::closed();
-            for _ in 0..100 {
-                let held = gate.clone();
-                let error = actor.ask_timeout(|reply| (held, reply), Duration::ZERO).unwrap_err();
-                let late =
-                    matches!(error, AskError::TimedOut { .. } | AskError::NotDelivered { .. });
-                assert!(late, "{round}: {error}");
+        for _ in 0..5 {
+            std::thread::scope(|scope| {
+                for _ in 0..40 {
+                    // Most are taken in time, and none is answered in time.
+                    let asker = || actor.ask_timeout(|reply| (false, reply), limit).unwrap_err();
+                    scope.spawn(asker);
+                }
+            });
+            for _ in 0..400 {
+                drop(asking_half_way(&actor, |reply| (false, reply)));
             }
-            gate.open();
+            let last = actor.ask(|reply| (true, reply)).unwrap();
+            assert_eq!(last.len(), 2_000);
         }
-
-        let last = Gate::closed();
-        last.open();
-        let answer = within(LIMIT, move || actor.ask(|reply| (last, reply)).unwrap());
-        assert_eq!(answer.len(), 2_000);
     }
 }
 
-/// Answers with more than a lane holds, if nobody reads it.
+/// Keeps the rights to answer until it is told, and answers with more than a lane holds, if nobody reads
+/// it.
 #[process]
-fn large(mailbox: Mailbox<(Gate, Reply<Vec<u8>>)>) {
-    for (gate, reply) in mailbox {
-        gate.pass();
-        reply.send(vec![1; 2_000]);
+fn large(mailbox: Mailbox<(bool, Reply<Vec<u8>>)>) {
+    let mut kept = Vec::new();
+    for (now, reply) in mailbox {
+        kept.push(reply);
+        if now {
+            kept.drain(..).for_each(|reply| reply.send(vec![1; 2_000]));
+        }
     }
 }
 
