@@ -90,7 +90,7 @@ pub use supervise::{
     ChildState, ChildStatus, Status, Strategy, Supervisor, SupervisorBuilder, SupervisorEnd,
 };
 pub use wire::bytes;
-pub use worker::init;
+pub use worker::{attempt, init};
 
 /// Makes a function one that can run in a process of its own, or an actor of a function or a struct.
 ///

@@ -61,6 +61,31 @@ use crate::worker::{self, Tray, stop_flag};
 pub struct Mailbox<M> {
     source: Source,
     context: Context<M>,
+    retried: Retried,
+}
+
+/// Where the message is that was in hand when the process before this one died.
+#[derive(PartialEq, Eq)]
+enum Retried {
+    /// There is none, or this one is done with it.
+    None,
+    First,
+    InHand,
+}
+
+impl Retried {
+    /// A message was taken.
+    #[inline]
+    fn taken(&mut self) {
+        *self = match self {
+            Retried::None => return,
+            Retried::First => Retried::InHand,
+            Retried::InHand => {
+                worker::set_attempt(1);
+                Retried::None
+            }
+        };
+    }
 }
 
 enum Source {
@@ -111,13 +136,20 @@ impl<M> Mailbox<M> {
         };
         OWN.set(serves.place.clone());
         let context = Context::new(serves.place, name, serves.incarnation);
-        Ok(Mailbox { source, context })
+        let retried = match serves.crashes {
+            0 => Retried::None,
+            crashes => {
+                worker::set_attempt(crashes.saturating_add(1));
+                Retried::First
+            }
+        };
+        Ok(Mailbox { source, context, retried })
     }
 
     /// A mailbox of this process.
     pub(super) fn here(slot: Arc<Slot>, place: Place) -> Self {
         let context = Context::new(place, slot.terms.name.clone(), 1);
-        Mailbox { source: Source::Here(slot), context }
+        Mailbox { source: Source::Here(slot), context, retried: Retried::None }
     }
 
     /// What the actor knows of itself: its own address, and which incarnation it is.
@@ -237,7 +269,7 @@ impl<M: DeserializeOwned + 'static> Mailbox<M> {
     #[inline(always)]
     fn at_hand(&mut self) -> Option<&[u8]> {
         let Source::Ring(ring) = &mut self.source else { return None };
-        if is_copy() || stop_flag().is_raised() {
+        if is_copy() || stop_flag().is_raised() || self.retried != Retried::None {
             return None;
         }
         reply::survived();
@@ -271,11 +303,15 @@ impl<M: DeserializeOwned + 'static> Mailbox<M> {
         }
         let Source::Ring(ring) = &mut self.source else {
             let (tag, row) = self.take_row(wait, deadline).map_err(no_message)?;
+            self.retried.taken();
             return Ok(decode(tag, &Body::Bytes(&row), place));
         };
         let taken = if wait { ring.receive(deadline) } else { ring.receive_now() };
         match &taken {
-            Ok(message) => Ok(decode(message.tag, &message.body, place)),
+            Ok(message) => {
+                self.retried.taken();
+                Ok(decode(message.tag, &message.body, place))
+            }
             Err(fault) => Err(no_message(*fault)),
         }
     }

@@ -287,10 +287,10 @@ const GONE: Duration = Duration::from_secs(2);
 
 /// What a child needs to serve a slot.
 fn serves(slot: &Slot, carrier: Carrier) -> Result<Serves, Fault> {
-    let (ends, incarnation) = slot.hand_over()?;
+    let (ends, incarnation, crashes) = slot.hand_over()?;
     debug_assert_eq!(ends.is_some(), carrier == Carrier::Ring);
     let place = Place { tree: context::tree(), owner: here().clone(), target: slot.target };
-    Ok(Serves { place, incarnation, ends })
+    Ok(Serves { place, incarnation, crashes, ends })
 }
 
 /// The carrier of processes that are trusted: the ring, unless `PROCESSION_CARRIER=frames` asks

@@ -25,6 +25,8 @@ pub(crate) struct Special {
 pub(crate) struct Serves {
     pub(crate) place: Place,
     pub(crate) incarnation: u32,
+    /// How many processes have died with the first of its messages in hand.
+    pub(crate) crashes: u32,
     /// The ring that holds its messages; without one they come as words.
     pub(crate) ends: Option<MailboxEnds>,
 }
@@ -48,10 +50,11 @@ impl Special {
             parts |= LIMITED;
             words.push(*bytes);
         }
-        if let Some(Serves { place, incarnation, .. }) = serves {
+        if let Some(Serves { place, incarnation, crashes, .. }) = serves {
             parts |= SERVES;
             let Target { number, key, fingerprint } = place.target;
-            words.extend([number, key, fingerprint, (*incarnation).into()]);
+            let [incarnation, crashes] = [incarnation, crashes].map(|&number| number.into());
+            words.extend([number, key, fingerprint, incarnation, crashes]);
         }
         if let Some(ends) = ends {
             parts |= RING;
@@ -80,10 +83,11 @@ impl Special {
         let slot = if has(SERVES) { Some(numbers(row)?) } else { None };
         let ends = if has(RING) { Some(MailboxEnds::of_words(numbers(row)?)) } else { None };
         let belt = if has(BELT) { Some(BeltEnds::of_words(numbers(row)?)) } else { None };
-        let serves = slot.map(|[number, key, fingerprint, incarnation]| {
+        let serves = slot.map(|[number, key, fingerprint, incarnation, crashes]| {
             let owner = ProcessId::parse(&parent.id);
             let place = Place { tree, owner, target: Target { number, key, fingerprint } };
-            Serves { place, incarnation: incarnation as u32, ends }
+            let [incarnation, crashes] = [incarnation, crashes].map(|number| number as u32);
+            Serves { place, incarnation, crashes, ends }
         });
         Ok(Special { memory_limit, serves, belt })
     }

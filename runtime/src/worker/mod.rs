@@ -20,7 +20,8 @@ mod panic;
 mod takeover;
 mod words;
 
-pub(crate) use context::worker;
+pub use context::attempt;
+pub(crate) use context::{set_attempt, worker};
 pub(crate) use control::{StopFlag, at_stop, hear, stop_flag};
 pub(crate) use desk::{Tray, answer, longest, open_ring, take_belt, take_lane, take_serves};
 pub(crate) use panic::{describe_payload, take_report};

@@ -64,6 +64,12 @@ impl Kept {
         self.ends.front().copied()
     }
 
+    /// How many processes have died with the first message in hand.
+    pub(super) fn crashes(&self) -> u32 {
+        let first = self.more.front().filter(|(end, _)| Some(*end) == self.first_end());
+        first.map_or(0, |(_, more)| more.crashes)
+    }
+
     /// What is kept of the first message besides, if there is one.
     pub(super) fn first_more(&mut self) -> Option<&mut More> {
         let first = self.first_end()?;
@@ -124,7 +130,9 @@ mod tests {
         assert_eq!((kept.len(), kept.start(), kept.first_end()), (3, 16, Some(40)));
         let first = kept.pop().unwrap();
         assert_eq!((first.start, first.end, first.more.crashes), (16, 40, 1));
+        assert_eq!(kept.crashes(), 0);
         kept.first_more().unwrap().crashes += 7;
+        assert_eq!(kept.crashes(), 7);
         assert_eq!(kept.pop().unwrap().more.crashes, 7);
         assert_eq!(kept.pop().unwrap().more.crashes, 2);
         assert!(kept.pop().is_none() && kept.is_empty());

@@ -39,13 +39,14 @@ const WINDOW: u64 = 16;
 const BYTES: usize = 1 << 20;
 
 impl Slot {
-    /// Makes what the next process needs to serve it, and says which one that is.
-    pub(crate) fn hand_over(&self) -> Result<(Option<MailboxEnds>, u32), Fault> {
+    /// Makes what the next process needs to serve it, and says which one that is, and how many have died
+    /// with the first message in hand.
+    pub(crate) fn hand_over(&self) -> Result<(Option<MailboxEnds>, u32, u32), Fault> {
         let mut state = self.state();
         let from = state.resume();
         let ends = state.line.hand_over(from, self.terms.deadline.is_some())?;
         state.incarnation += 1;
-        Ok((ends, state.incarnation))
+        Ok((ends, state.incarnation, state.kept.crashes()))
     }
 
     /// Begins with a process, before that can say anything. What waits is its own from now on.
