@@ -38,7 +38,7 @@ pub use reply::Reply;
 #[cfg(test)]
 pub(crate) use spec::Hold;
 pub use spec::{ChildSpec, IntoChild, Spec};
-pub(crate) use spec::{Incarnation, Supervised};
+pub(crate) use spec::{Gauge, Incarnation, Supervised};
 pub use start::Mailed;
 pub use structs::{Handle, Methods, ProcessStruct, StructActor, StructAddress, constructor_failed};
 

@@ -14,6 +14,7 @@ use crate::outcome::{ExitReason, Intent};
 use crate::policy::Restart;
 use crate::process::Builder;
 use crate::route::{self, Life};
+use crate::sys::is_copy;
 
 /// One supervised child as its supervisor sees it: a slot that survives restarts.
 pub(crate) trait Supervised: Send {
@@ -34,7 +35,13 @@ pub(crate) trait Supervised: Send {
 
     /// The name of that `M`.
     fn message_type(&self) -> &'static str;
+
+    /// How many messages wait in its mailbox, whenever that is asked.
+    fn waiting(&self) -> Gauge;
 }
+
+/// Tells how many there are of something now. It never waits.
+pub(crate) type Gauge = Box<dyn Fn() -> usize + Send>;
 
 /// One process that serves a slot.
 pub(crate) struct Incarnation {
@@ -309,6 +316,14 @@ impl<M: 'static> Supervised for Looked<M> {
 
     fn message_type(&self) -> &'static str {
         std::any::type_name::<M>()
+    }
+
+    fn waiting(&self) -> Gauge {
+        let slot = self.made.as_ref().map(|(made, _)| Arc::downgrade(&made.slot));
+        let slot = slot.unwrap_or_default();
+        // A fork has a copy of the slot, which it may have copied while somebody had it in hand.
+        let known = move || if is_copy() { None } else { slot.upgrade() };
+        Box::new(move || known().map_or(0, |slot| slot.waiting()))
     }
 }
 

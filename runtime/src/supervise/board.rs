@@ -6,25 +6,27 @@ use std::time::{Duration, Instant};
 
 use super::kept::Kept;
 use super::status::{ChildStatus, Status, SupervisorEnd};
+use crate::actor::Gauge;
 
 /// Every child as it was last seen, and the end.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Board {
     seen: Mutex<Seen>,
     ended: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Seen {
     children: BTreeMap<u64, Entry>,
     end: Option<SupervisorEnd>,
 }
 
-/// A child, and when its restarts were: how many of them count is a matter of when one looks.
-#[derive(Debug)]
+/// A child, and what is a matter of when one looks: how many of its restarts count, which were then, and how
+/// many messages wait.
 struct Entry {
     status: ChildStatus,
     restarts: Vec<Instant>,
+    waiting: Gauge,
 }
 
 impl Board {
@@ -34,7 +36,8 @@ impl Board {
 
     /// Shows what has become of a child.
     pub(super) fn show(&self, key: u64, child: &Kept) {
-        let entry = Entry { status: child.status(), restarts: child.restarts() };
+        let (status, restarts) = (child.status(), child.restarts());
+        let entry = Entry { status, restarts, waiting: child.spec.waiting() };
         self.seen().children.insert(key, entry);
     }
 
@@ -56,6 +59,7 @@ impl Board {
             let restarts = entry.restarts.iter().filter(counts).count();
             ChildStatus {
                 restarts: u32::try_from(restarts).unwrap_or(u32::MAX),
+                waiting: (entry.waiting)(),
                 ..entry.status.clone()
             }
         };

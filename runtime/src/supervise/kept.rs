@@ -211,6 +211,7 @@ impl Kept {
             pid,
             incarnation: self.incarnation,
             restarts: 0,
+            waiting: 0,
             state,
             last_exit: self.last_exit.clone(),
         }

@@ -134,6 +134,8 @@ pub struct ChildStatus {
     ///
     /// [`intensity`]: crate::SupervisorBuilder::intensity
     pub restarts: u32,
+    /// How many messages wait in its mailbox, the one in hand included.
+    pub waiting: usize,
     /// What it does.
     pub state: ChildState,
     /// How the last of its processes that has ended did so.

@@ -6,7 +6,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::actor::{Address, ChildSpec, Hold, Incarnation, Supervised};
+use crate::actor::{Address, ChildSpec, Gauge, Hold, Incarnation, Supervised};
 use crate::error::SpawnError;
 use crate::outcome::ExitReason;
 use crate::policy::Restart;
@@ -139,6 +139,10 @@ impl Supervised for Fake {
 
     fn message_type(&self) -> &'static str {
         "u32"
+    }
+
+    fn waiting(&self) -> Gauge {
+        Box::new(|| 0)
     }
 }
 
