@@ -10,12 +10,15 @@ const LINES: usize = 12;
 
 /// What else may have ended a process like this, to be said behind the reason.
 pub(super) fn hint(reason: &ExitReason, stderr: &str) -> &'static str {
-    if is_fault(reason) && !stderr.contains("overflowed its stack") {
-        " (a stack overflow in a thread other than `main` looks the same)"
+    if is_fault(reason) && !KNOWN.iter().any(|word| stderr.contains(word)) {
+        " (maybe a stack overflow in a thread other than `main`)"
     } else {
         ""
     }
 }
+
+/// What a process prints before a fault ends it, in all cases but one; std or we do.
+const KNOWN: [&str; 3] = ["overflowed its stack", "may not touch address", "was sent SIGSEGV"];
 
 /// Whether it touched memory that it may not.
 fn is_fault(reason: &ExitReason) -> bool {

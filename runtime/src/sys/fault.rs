@@ -1,5 +1,5 @@
 //! What std's start would have installed, for a process that never reaches `main`: broken pipes
-//! are errors, and a stack overflow says so before it kills.
+//! are errors, and a stack overflow says so before it kills. So does any other fault.
 
 use std::ffi::{c_int, c_void};
 
@@ -16,16 +16,14 @@ pub(crate) fn ignore_broken_pipes() {
 /// frames are touched page by page, a little below the pointer.
 const REACH: usize = 64 * 1024;
 
-/// What is printed, made before anything went wrong.
-static MESSAGE: SetOnce<String> = SetOnce::new();
+/// The name of the process.
+static NAME: SetOnce<String> = SetOnce::new();
 
-/// Has a stack overflow of the calling thread print a line before the process dies of it.
+/// Has a fault, or a stack overflow of the calling thread, print a line before the process dies of it. A stack
+/// overflow of another thread leaves nothing to print on: that thread has no second stack.
 #[inline]
-pub(crate) fn report_stack_overflow(name: &str) {
-    let parts = ["\nthread 'main' of process `", name, "` has overflowed its stack\n"];
-    let mut message = String::with_capacity(parts.iter().map(|part| part.len()).sum());
-    parts.iter().for_each(|part| message.push_str(part));
-    MESSAGE.set(message);
+pub(crate) fn report_faults(name: &str) {
+    NAME.set(name.to_owned());
     // A signal cannot be handled on a stack that is used up, so the handler gets its own.
     // Nobody writes to it before that: it costs no memory until then.
     let stack = Box::leak(Box::<[u8]>::new_uninit_slice(libc::SIGSTKSZ.max(16 * 1024)));
@@ -59,23 +57,68 @@ fn install(signal: c_int) {
     unsafe { libc::sigaction(signal, &raw const new, std::ptr::null_mut()) };
 }
 
-/// Prints if the stack is what ran out, and lets the fault happen again with nobody handling it.
+/// Prints what happened, and lets the fault happen again with nobody handling it.
 extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel passes a description of the fault.
     let info = unsafe { &*info };
     // SAFETY: these two signals come with an address.
     let address = unsafe { info.si_addr() } as usize;
-    if stack_pointer(context).is_some_and(|pointer| pointer.abs_diff(address) < REACH) {
-        let message = MESSAGE.get().map_or("", String::as_str);
-        // SAFETY: `write` may be called in a signal handler and reads the given bytes.
-        unsafe { libc::write(2, message.as_ptr().cast::<c_void>(), message.len()) };
+    let sent = info.si_code <= 0;
+    let name = NAME.get().map_or("", String::as_str);
+    let signal_name = if signal == libc::SIGBUS { "SIGBUS" } else { "SIGSEGV" };
+    let mut line = Line::new();
+    if sent {
+        // SAFETY: a signal that was sent comes with its sender.
+        let sender = unsafe { info.si_pid() };
+        line.add("\nprocess `").add(name).add("` was sent ").add(signal_name);
+        line.add(" by process ").number(u64::from(sender.unsigned_abs()), 10);
+    } else if stack_pointer(context).is_some_and(|pointer| pointer.abs_diff(address) < REACH) {
+        line.add("\nthread 'main' of process `").add(name).add("` has overflowed its stack");
+    } else {
+        line.add("\nprocess `").add(name).add("` may not touch address 0x");
+        line.number(address as u64, 16).add(": ").add(signal_name);
     }
+    line.add("\n").print();
     // SAFETY: the default action installs no code; a fault repeats when this returns.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
-    if info.si_code <= 0 {
+    if sent {
         // Somebody sent it, so nothing repeats by itself.
         // SAFETY: `raise` may be called in a signal handler.
         unsafe { libc::raise(signal) };
+    }
+}
+
+/// A line that is put together without memory from the heap, whose locks somebody may hold.
+struct Line {
+    bytes: [u8; 256],
+    len: usize,
+}
+
+impl Line {
+    fn new() -> Self {
+        Line { bytes: [0; 256], len: 0 }
+    }
+
+    /// Adds a text, as much of it as there is room for.
+    fn add(&mut self, text: &str) -> &mut Self {
+        let text = text.as_bytes();
+        let free = self.bytes.iter_mut().skip(self.len);
+        self.len += free.zip(text).map(|(to, from)| *to = *from).count();
+        self
+    }
+
+    /// Adds a number to this base, at most 16.
+    fn number(&mut self, number: u64, base: u64) -> &mut Self {
+        if number >= base {
+            self.number(number / base, base);
+        }
+        let digit = (number % base) as usize;
+        self.add("0123456789abcdef".get(digit..=digit).unwrap_or_default())
+    }
+
+    fn print(&self) {
+        // SAFETY: `write` may be called in a signal handler and reads the given bytes.
+        unsafe { libc::write(2, self.bytes.as_ptr().cast::<c_void>(), self.len) };
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) use descriptors::{
 };
 pub(crate) use entry::{BeforeMain, Constructor, before_main, take_variable_in_main};
 pub(crate) use exe::{Build, build_of, own_build, own_file, own_program, runs_own_program};
-pub(crate) use fault::{ignore_broken_pipes, report_stack_overflow};
+pub(crate) use fault::{ignore_broken_pipes, report_faults};
 pub(crate) use limits::{file_size_limit, limit_memory};
 pub(crate) use memory::{Mapping, give_back, has_addresses, read_only};
 pub(crate) use peek::{Peeked, peek, receive};

@@ -30,7 +30,7 @@ pub(super) fn work(call: &Variable, lanes: ChildLanes, greeting: Owned, watched:
     let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
     arguments.set_limit(limit);
     sys::set_process_name(&name);
-    sys::report_stack_overflow(&name);
+    sys::report_faults(&name);
     desk::sit_down(outcome, serves, belt, limit);
     panic::report_to(reports);
     words::open(up, limit);

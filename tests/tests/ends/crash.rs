@@ -6,11 +6,8 @@ use procession_tests::{BOTH, failure_of};
 #[process]
 fn fault(kind: String) -> u64 {
     match kind.as_str() {
-        "null" => {
-            let nothing = std::hint::black_box(std::ptr::null::<u64>());
-            // SAFETY: none. It is what is tested.
-            unsafe { nothing.read_volatile() }
-        }
+        "null" => read_nothing(),
+        "null in a thread" => std::thread::spawn(read_nothing).join().unwrap(),
         "abort" => std::process::abort(),
         "overflow" => overflow(1),
         "overflow in a thread" => {
@@ -38,6 +35,12 @@ fn fault(kind: String) -> u64 {
         }
         _ => 0,
     }
+}
+
+fn read_nothing() -> u64 {
+    let nothing = std::hint::black_box(std::ptr::null::<u64>());
+    // SAFETY: none. It is what is tested.
+    unsafe { nothing.read_volatile() }
 }
 
 #[expect(unconditional_recursion, reason = "it is what is tested")]
@@ -107,14 +110,23 @@ fn a_stack_overflow_in_a_side_thread_is_hinted_at() {
     for over in BOTH {
         let error = crash(over, "overflow in a thread");
         assert!(["SIGSEGV", "SIGABRT", "SIGBUS"].contains(&signal_of(&error)), "{error}");
-        assert!(error.to_string().contains("overflow"), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("maybe a stack overflow in a thread other than `main`"), "{text}");
     }
 }
 
+/// Where it is known what happened there is no need to guess.
 #[test]
-fn a_null_pointer_is_not_taken_for_a_stack_overflow() {
+fn any_other_fault_says_where_it_was_or_who_made_it() {
     for over in BOTH {
-        let error = crash(over, "null");
-        assert!(!error.stderr().contains("overflowed"), "{error}");
+        for kind in ["null", "null in a thread"] {
+            let text = crash(over, kind).to_string();
+            assert!(text.contains("process `fault` may not touch address 0x0: SIGSEGV"), "{text}");
+            assert!(!text.contains("overflow"), "{text}");
+        }
+        let error = crash(over, "sent by hand");
+        let text = error.to_string();
+        let sent = format!("process `fault` was sent SIGSEGV by process {}", error.pid());
+        assert!(text.contains(&sent) && !text.contains("overflow"), "{text}");
     }
 }
