@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use procession::{
-    Address, AskError, Loss, Mailbox, Reply, Supervisor, Undelivered, dead_letters, process,
+    Address, AskError, Loss, Mailbox, Reply, SendError, Supervisor, Undelivered, dead_letters,
+    process,
 };
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,34 @@ struct Account {
     doubtful: u64,
 }
 
+impl Account {
+    fn ask(&mut self, actor: &Address<Job>, id: Id, limit: Duration) {
+        match actor.ask_timeout(|reply| Job::Ask(id, reply), limit) {
+            Ok(answer) => {
+                assert_eq!(answer, id);
+                self.answered += 1;
+            }
+            // The first says so to who asked, the others are dead letters as well, or done.
+            Err(AskError::NotDelivered { message: Some(_), .. }) => self.refused.push(id),
+            Err(AskError::NotDelivered { .. } | AskError::MaybeExecuted { .. }) => {
+                self.doubtful += 1;
+            }
+            Err(AskError::TimedOut { .. }) if limit == LITTLE => self.doubtful += 1,
+            Err(error) => panic!("{id:?}: {error}"),
+        }
+    }
+
+    fn told(&mut self, told: Result<(), SendError<Job>>) {
+        if let Err(error) = told {
+            assert!(!matches!(error.reason(), Undelivered::Encode(_)), "{error}");
+            self.refused.push(error.into_message().id());
+        }
+    }
+}
+
+/// Too little for an actor that is just starting again.
+const LITTLE: Duration = Duration::from_millis(2);
+
 fn work(sender: u32, actors: &[Address<Job>], until: impl Fn() -> bool) -> Account {
     let mut account = Account::default();
     let mut numbers = vec![0; actors.len()];
@@ -81,23 +110,13 @@ fn work(sender: u32, actors: &[Address<Job>], until: impl Fn() -> bool) -> Accou
         let actor = turn * 7 % actors.len();
         numbers[actor] += 1;
         let id = Id { sender, actor: actor as u32, number: numbers[actor] };
+        let to = &actors[actor];
         account.sent.push(id);
-        if turn.is_multiple_of(8) {
-            match actors[actor].ask_timeout(|reply| Job::Ask(id, reply), Duration::from_secs(20)) {
-                Ok(answer) => {
-                    assert_eq!(answer, id);
-                    account.answered += 1;
-                }
-                // The first says so to who asked, the second is a dead letter as well.
-                Err(AskError::NotDelivered { message: Some(_), .. }) => account.refused.push(id),
-                Err(AskError::NotDelivered { .. } | AskError::MaybeExecuted { .. }) => {
-                    account.doubtful += 1;
-                }
-                Err(error) => panic!("{id:?}: {error}"),
-            }
-        } else if let Err(error) = actors[actor].tell(Job::Do(id)) {
-            assert!(!matches!(error.reason(), Undelivered::Encode(_)), "{error}");
-            account.refused.push(error.into_message().id());
+        match turn % 32 {
+            0 => account.ask(to, id, LITTLE),
+            8 | 16 | 24 => account.ask(to, id, Duration::from_secs(20)),
+            1 | 5 | 9 | 13 | 17 | 21 | 25 | 29 => account.told(to.try_tell(Job::Do(id))),
+            _ => account.told(to.tell(Job::Do(id))),
         }
         // Not so fast that nobody is ever idle.
         if turn.is_multiple_of(64) {
@@ -123,7 +142,8 @@ fn nothing_is_lost_without_a_word_whoever_is_killed() {
         .intensity(1_000_000, Duration::from_secs(60))
         .backoff(Duration::from_millis(1)..Duration::from_millis(20));
     for actor in 0..ACTORS {
-        let spec = clerk::spec(ledger.clone()).id(format!("clerk-{actor}"));
+        let room = if actor % 4 < 2 { 2 } else { 1024 };
+        let spec = clerk::spec(ledger.clone()).id(format!("clerk-{actor}")).mailbox(room);
         builder = builder.child(if actor % 2 == 0 { spec } else { spec.with(|b| b.untrusted()) });
     }
     let mut letters = dead_letters();
@@ -233,6 +253,7 @@ fn nothing_is_lost_without_a_word_whoever_is_killed() {
     );
     assert!(missing.is_empty(), "by sender and actor: {missing:?}");
     assert!(killed > 10 && done.len() > 1000);
+    assert!(!undelivered.is_empty() && refused > 0, "both are to happen");
     let before = before.unwrap();
     assert!(after < before + (32 << 20), "memory grew from {before} to {after} bytes");
 }
