@@ -97,6 +97,7 @@ fn ask(bench: &Bench, name: &'static str, place: Place) {
     group.variant("bare ipc-channel", [Goal::None], move || {
         round_trips(trips, |n| channel.round_trip(n))
     });
+    group.race("procession, ask", "bare ipc-channel");
     #[cfg(rivals)]
     rivals::ask(&mut group, trips, place);
     group.run();

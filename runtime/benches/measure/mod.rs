@@ -55,6 +55,7 @@ pub(crate) struct Group<const ROWS: usize> {
     rows: [Row; ROWS],
     rounds: usize,
     variants: Vec<Variant<ROWS>>,
+    races: Vec<[&'static str; 2]>,
 }
 
 struct Variant<const ROWS: usize> {
@@ -84,7 +85,12 @@ impl Bench {
     ) -> Option<Group<ROWS>> {
         let wanted = |row: &Row| self.filter.as_ref().is_none_or(|part| row.name.contains(part));
         let rounds = self.rounds.unwrap_or(if self.quick { 3 } else { rounds }).max(1);
-        rows.iter().any(wanted).then(|| Group { rows, rounds, variants: Vec::new() })
+        rows.iter().any(wanted).then(|| Group {
+            rows,
+            rounds,
+            variants: Vec::new(),
+            races: Vec::new(),
+        })
     }
 
     #[allow(dead_code, reason = "starting a child is not repeated within a round")]
@@ -105,6 +111,12 @@ impl<const ROWS: usize> Group<ROWS> {
     ) {
         let figures = Vec::with_capacity(self.rounds);
         self.variants.push(Variant { name, goals, measure: Box::new(measure), figures });
+    }
+
+    /// Has it said in how many rounds one variant had a smaller figure than another: the goal is all of them.
+    #[allow(dead_code, reason = "not every bench has rivals")]
+    pub(crate) fn race(&mut self, variant: &'static str, rival: &'static str) {
+        self.races.push([variant, rival]);
     }
 
     /// Runs the rounds and prints a table for each row.
@@ -140,6 +152,15 @@ impl<const ROWS: usize> Group<ROWS> {
             // Nothing is a multiple of nothing.
             let ratio = if ratio.is_finite() { format!("{ratio:.2}") } else { "-".to_owned() };
             println!("  {name:<50} {median:>10} {min:>10} {max:>10} {ratio:>7}  {verdict}");
+        }
+        for [name, rival] in &self.races {
+            let figures = |of: &str| {
+                let variant = self.variants.iter().find(|variant| variant.name == of);
+                variant.into_iter().flat_map(|variant| &variant.figures).map(|figure| figure[row])
+            };
+            let won = figures(name).zip(figures(rival)).filter(|(own, other)| own < other).count();
+            let verdict = if won == self.rounds { "met" } else { "MISSED" };
+            println!("  {name} before {rival} in {won} of {} rounds: {verdict}", self.rounds);
         }
     }
 }
