@@ -66,9 +66,9 @@ mod wire;
 mod worker;
 
 pub use actor::{
-    Actor, ActorProcess, Address, Batch, ChildSpec, Context, DeadLetter, DeadLetters, Down, Downs,
-    Handle, InProcess, IntoChild, Mailbox, Mailed, Monitor, ProcessStruct, Reply, Spec,
-    StructActor, StructAddress, dead_letters, mailbox, monitor,
+    Actor, ActorProcess, Address, AskFuture, Batch, ChildSpec, Context, DeadLetter, DeadLetters,
+    Down, Downs, Handle, InProcess, IntoChild, Mailbox, Mailed, Monitor, ProcessStruct, Reply,
+    Spec, StructActor, StructAddress, dead_letters, mailbox, monitor,
 };
 pub use error::{
     AskError, DecodeError, EncodeError, Error, Failure, JoinError, Loss, PoolError, RecvError,

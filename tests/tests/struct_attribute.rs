@@ -45,6 +45,34 @@ fn the_handle_has_the_methods() {
 }
 
 #[test]
+fn its_methods_can_be_awaited() {
+    let counter = Counter::spawn(10).unwrap();
+    let address = counter.address();
+
+    // Neither the handle nor the address has to stay.
+    let of_both = [counter.ask_async().add(5), address.ask_async().add(5)];
+    drop(address);
+    let answers = of_both.map(|answer| smol::block_on(smol::spawn(answer)).unwrap());
+    assert_eq!(answers, [15, 20]);
+    let limit = Duration::from_secs(9);
+    let total = counter.ask_async_timeout(limit).total();
+    assert_eq!(pollster::block_on(total).unwrap(), 20);
+}
+
+#[test]
+fn a_method_that_is_awaited_has_its_time_and_its_errors() {
+    let sleeper = Sleeper::spawn().unwrap();
+    let limit = Duration::from_millis(50);
+    let error = pollster::block_on(sleeper.ask_async_timeout(limit).sleep(60_000)).unwrap_err();
+    assert!(matches!(error, AskError::TimedOut { after, .. } if after == limit), "{error}");
+
+    sleeper.kill().unwrap();
+    sleeper.wait();
+    let error = pollster::block_on(sleeper.ask_async().sleep(1)).unwrap_err();
+    assert!(matches!(error, AskError::NotDelivered { .. }), "{error}");
+}
+
+#[test]
 fn the_struct_stays_a_struct() {
     let mut counter = Counter::new(1);
 

@@ -211,6 +211,15 @@ mod tests {
                     }
                 },
                 quote! {
+                    pub fn add(&self, n: i64) -> ::procession::AskFuture<i64> {
+                        <i64 as ::procession::__private::parts::Answered>::ask_async(
+                            self.to,
+                            self.limit,
+                            |reply| __CounterMessage::add(n, reply),
+                        )
+                    }
+                },
+                quote! {
                     ::procession::__private::parts::tell(
                         self.to,
                         __CounterMessage::add(n, ::core::option::Option::None),
@@ -218,8 +227,8 @@ mod tests {
                 },
             ],
         );
-        // The block itself, the message, writing, reading, handing on, and four that send.
-        assert_eq!(expanded.matches("# [cfg (unix)]").count(), 9);
+        // The block itself, the message, writing, reading, handing on, and five that send.
+        assert_eq!(expanded.matches("# [cfg (unix)]").count(), 10);
     }
 
     #[test]

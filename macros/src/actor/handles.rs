@@ -1,5 +1,5 @@
 //! What has the user's methods on this side: the handle, the address, and what each of them gives
-//! for not waiting and for waiting so long.
+//! for not waiting, for waiting so long, and for waiting without a thread.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -14,6 +14,7 @@ pub(super) fn handles(actor: &StructActor) -> TokenStream {
     let message = message_name(actor);
     let tell = format_ident!("__{}Tell", actor.name);
     let within = format_ident!("__{}Within", actor.name);
+    let asking_async = format_ident!("__{}AskAsync", actor.name);
     let no_limit = quote!(::core::option::Option::None);
     let limit = quote!(::core::option::Option::Some(self.limit));
     let by_handle = quote!(#private::StructActor::reach(&self.0));
@@ -24,6 +25,7 @@ pub(super) fn handles(actor: &StructActor) -> TokenStream {
     let address_asks = asking(&by_address, &no_limit);
     let within_asks = asking(&quote!(self.to), &limit);
     let tells: TokenStream = all(&|method| self::tell(actor, method));
+    let async_asks: TokenStream = all(&|method| ask_async(actor, method));
     let handle_goes = conversions(actor, &quote!(#handle), "StructActor", &quote!(Actor), "actor");
     let address_goes =
         conversions(actor, &quote!(#address), "StructAddress", &quote!(Address), "address");
@@ -68,10 +70,19 @@ pub(super) fn handles(actor: &StructActor) -> TokenStream {
 
         impl #within<'_> { #within_asks }
 
+        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+        pub struct #asking_async<'a> {
+            to: &'a #runtime::Address<#message>,
+            limit: ::core::time::Duration,
+        }
+
+        impl #asking_async<'_> { #async_asks }
+
         impl #private::Methods for #message {
             type Address = #address;
             type Tell<'a> = #tell<'a>;
             type Within<'a> = #within<'a>;
+            type AskAsync<'a> = #asking_async<'a>;
 
             fn tell(to: &#runtime::Address<Self>) -> #tell<'_> {
                 #tell { to }
@@ -82,6 +93,13 @@ pub(super) fn handles(actor: &StructActor) -> TokenStream {
                 limit: ::core::time::Duration,
             ) -> #within<'_> {
                 #within { to, limit }
+            }
+
+            fn ask_async(
+                to: &#runtime::Address<Self>,
+                limit: ::core::time::Duration,
+            ) -> #asking_async<'_> {
+                #asking_async { to, limit }
             }
         }
     }
@@ -113,6 +131,36 @@ fn ask(actor: &StructActor, method: &Method, to: &TokenStream, limit: &TokenStre
             #(#names: #types),*
         ) -> ::core::result::Result<#output, #runtime::AskError> {
             #answered::ask(#to, #limit, |#reply| #message::#ident(#(#names,)* #reply))
+        }
+    }
+}
+
+/// A method that waits without a thread.
+fn ask_async(actor: &StructActor, method: &Method) -> TokenStream {
+    let StructActor { runtime, .. } = actor;
+    let private = private(runtime);
+    let message = message_name(actor);
+    let Method { visibility, copied, ident, parameters, output } = method;
+    let (cfgs, deprecated, docs) = (&copied.cfgs, &copied.deprecated, &copied.docs);
+    let (names, types) = names_and_types(parameters);
+    let reply = reply();
+    let answered = as_answered(output, &private);
+    let about = format!(" Has the actor run `{ident}`; what it returns is what is awaited.");
+    quote! {
+        #(#cfgs)*
+        #(#deprecated)*
+        #[doc = #about]
+        #[doc = ""]
+        #(#docs)*
+        #visibility fn #ident(
+            &self,
+            #(#names: #types),*
+        ) -> #runtime::AskFuture<#output> {
+            #answered::ask_async(
+                self.to,
+                self.limit,
+                |#reply| #message::#ident(#(#names,)* #reply),
+            )
         }
     }
 }

@@ -10,12 +10,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::PATIENCE;
-use super::ask::{Addressee, Room, conclude, in_time, told};
+use super::ask::{Addressee, Room};
+use super::awaited::AskFuture;
 use super::reply::Reply;
 use crate::error::{AskError, SendError, Undelivered};
 use crate::id::Place;
 use crate::process::tree;
-use crate::route::{self, Slot};
+use crate::route::{self, Asking, Slot};
 
 /// Where to send messages to an actor: plain data, for any process of the program.
 ///
@@ -233,18 +234,21 @@ impl<M: Serialize + 'static> Address<M> {
         F: FnOnce(Reply<R>) -> M,
     {
         let address = self.clone();
-        async move {
-            let begun = address.with(
-                |addressee| addressee.begin_asking(message, limit),
-                |reason| {
-                    let actor = address.name.clone();
-                    Err(AskError::NotDelivered { actor, reason, message: None })
-                },
-            );
-            let asking = begun?;
-            let _timer = in_time(&asking, limit);
-            conclude(Some(told(&asking).await), &address.name, limit)
-        }
+        async move { AskFuture::new(&address, message, limit).await }
+    }
+
+    /// Sends a message with the right to answer in it, and does not wait.
+    pub(super) fn begin_asking<R>(
+        &self,
+        message: impl FnOnce(Reply<R>) -> M,
+        limit: Duration,
+    ) -> Result<Asking, AskError<M>> {
+        self.with(
+            |addressee| addressee.begin_asking(message, limit),
+            |reason| {
+                Err(AskError::NotDelivered { actor: self.name.clone(), reason, message: None })
+            },
+        )
     }
 }
 

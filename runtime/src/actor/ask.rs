@@ -301,11 +301,6 @@ pub(super) fn conclude<M, R: DeserializeOwned + 'static>(
     })
 }
 
-/// Waits for what an asker is told, without a thread.
-pub(super) async fn told(asking: &Asking) -> Told {
-    std::future::poll_fn(|context| asking.0.poll(context.waker())).await
-}
-
 /// Has the asker told that it is too late, in time.
 pub(super) fn in_time(asking: &Asking, limit: Duration) -> Option<route::Timer> {
     let number = asking.0.number;

@@ -8,6 +8,7 @@
 
 mod address;
 mod ask;
+mod awaited;
 mod context;
 mod handle;
 mod letters;
@@ -28,6 +29,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use address::Address;
+pub use awaited::AskFuture;
 pub use context::Context;
 pub use handle::{InProcess, mailbox};
 pub use letters::{DeadLetter, DeadLetters, dead_letters};

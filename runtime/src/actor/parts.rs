@@ -13,7 +13,7 @@ use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Address, Message, Reply};
+use super::{Address, AskFuture, Message, Reply};
 use crate::error::{AskError, SendError};
 
 /// A message of several parts.
@@ -125,6 +125,12 @@ pub trait Answered: Sized {
         limit: Option<Duration>,
         message: impl FnOnce(Option<Reply<Self>>) -> M,
     ) -> Result<Self, AskError>;
+    /// Sends a message, and has the answer awaited.
+    fn ask_async<M: Message>(
+        to: &Address<M>,
+        limit: Duration,
+        message: impl FnOnce(Option<Reply<Self>>) -> M,
+    ) -> AskFuture<Self>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -154,6 +160,14 @@ impl<T: Serialize + DeserializeOwned + 'static> Answered for T {
             None => to.ask(message),
         };
         answer.map_err(AskError::without_message)
+    }
+
+    fn ask_async<M: Message>(
+        to: &Address<M>,
+        limit: Duration,
+        message: impl FnOnce(Option<Reply<Self>>) -> M,
+    ) -> AskFuture<Self> {
+        AskFuture::new(to, |reply| message(Some(reply)), limit).without_message()
     }
 }
 

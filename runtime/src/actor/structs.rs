@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Actor, ActorProcess, Address, Message};
+use super::{Actor, ActorProcess, Address, Message, PATIENCE};
 
 /// A struct whose `impl` block is annotated with [`#[process]`](macro@crate::process), as a type.
 ///
@@ -99,9 +99,12 @@ pub trait Methods: Message {
     type Tell<'a>;
     /// Has the methods, which wait so long.
     type Within<'a>;
+    /// Has the methods, each of which gives a future that waits so long.
+    type AskAsync<'a>;
 
     fn tell(to: &Address<Self>) -> Self::Tell<'_>;
     fn within(to: &Address<Self>, limit: Duration) -> Self::Within<'_>;
+    fn ask_async(to: &Address<Self>, limit: Duration) -> Self::AskAsync<'_>;
 }
 
 /// What the handle of every struct actor can do besides the struct's own methods.
@@ -148,6 +151,42 @@ impl<M: Methods> StructActor<M> {
     /// seconds.
     pub fn within(&self, limit: Duration) -> M::Within<'_> {
         M::within(self.0.place(), limit)
+    }
+
+    /// The methods, without blocking a thread: `counter.ask_async().add(5).await`, under any executor. The
+    /// message is sent at once, and what is awaited is an [`AskFuture`](crate::AskFuture). They have 30
+    /// seconds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use procession::process;
+    /// # struct Counter(u32);
+    /// # #[process]
+    /// # impl Counter {
+    /// #     fn new(start: u32) -> Self {
+    /// #         Counter(start)
+    /// #     }
+    /// #     fn add(&mut self, n: u32) -> u32 {
+    /// #         self.0 += n;
+    /// #         self.0
+    /// #     }
+    /// # }
+    /// # fn main() -> Result<(), procession::Error> {
+    /// # pollster::block_on(async {
+    /// let counter = Counter::spawn(1)?;
+    /// assert_eq!(counter.ask_async().add(2).await?, 3);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    pub fn ask_async(&self) -> M::AskAsync<'_> {
+        self.ask_async_timeout(PATIENCE)
+    }
+
+    /// The same, given this long to answer.
+    pub fn ask_async_timeout(&self, limit: Duration) -> M::AskAsync<'_> {
+        M::ask_async(self.0.place(), limit)
     }
 
     /// Where it is, with the same methods, to be sent anywhere.
@@ -228,6 +267,16 @@ impl<M: Methods> StructAddress<M> {
     /// The methods, given this long to answer: `counter.within(limit).add(5)`.
     pub fn within(&self, limit: Duration) -> M::Within<'_> {
         M::within(&self.0, limit)
+    }
+
+    /// The methods, without blocking a thread: see [`StructActor::ask_async`].
+    pub fn ask_async(&self) -> M::AskAsync<'_> {
+        self.ask_async_timeout(PATIENCE)
+    }
+
+    /// The same, given this long to answer.
+    pub fn ask_async_timeout(&self, limit: Duration) -> M::AskAsync<'_> {
+        M::ask_async(&self.0, limit)
     }
 
     #[doc(hidden)]
