@@ -72,6 +72,20 @@ pub fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Sen
     }
 }
 
+/// Tests the same over two carriers at once: for what waits more than it works.
+///
+/// # Panics
+///
+/// If one of the tests does.
+pub fn both_at_once<T: Send>(over: [T; 2], test: impl Fn(T) + Sync) {
+    std::thread::scope(|scope| {
+        let [one, other] = over.map(|over| scope.spawn(|| test(over)));
+        for done in [one.join(), other.join()] {
+            done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+    });
+}
+
 /// How a process ended, which it must within the limit.
 ///
 /// # Panics

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use procession::{Address, Undelivered};
-use procession_tests::{LIMIT, eventually};
+use procession_tests::{LIMIT, both_at_once, eventually};
 
 use crate::cast::{BOTH, Heard, Job, Note, Orders, Stopped, ask, keeper, keeps};
 
@@ -117,7 +117,7 @@ fn many_threads_of_one_process_tell_one_slow_actor_and_all_get_through() {
 
 #[test]
 fn a_flooded_actor_freezes_nobody() {
-    for carrier in BOTH {
+    both_at_once(BOTH, |carrier| {
         let (owner, left, right) = (carrier.office(), carrier.office(), carrier.office());
         let (flooded, calm) = (owner.hire_with(carrier, 8), owner.hire(carrier));
         // Slow: it sleeps between messages.
@@ -141,12 +141,12 @@ fn a_flooded_actor_freezes_nobody() {
         for flood in floods {
             assert_eq!(flood.join().unwrap(), Ok(2_000));
         }
-    }
+    });
 }
 
 #[test]
 fn one_stopped_actor_freezes_nobody_else() {
-    for carrier in BOTH {
+    both_at_once(BOTH, |carrier| {
         let (owner, left) = (carrier.office(), carrier.office());
         let (below, sender) = (owner.open(carrier), left.open(carrier));
         // In the same owner, one router further, in this process.
@@ -185,12 +185,12 @@ fn one_stopped_actor_freezes_nobody_else() {
                 assert_eq!(flood.join().unwrap(), Ok(2_000));
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_stopped_process_on_the_way_hurts_only_those_who_need_it() {
-    for carrier in BOTH {
+    both_at_once(BOTH, |carrier| {
         let (middle, left, right) = (carrier.office(), carrier.office(), carrier.office());
         let below = middle.open(carrier);
         let (behind, beside) = (below.hire(carrier), right.hire(carrier));
@@ -220,13 +220,13 @@ fn a_stopped_process_on_the_way_hurts_only_those_who_need_it() {
 
         drop(stopped);
         assert_eq!(left.asks(&behind), Heard::Answer(42));
-    }
+    });
 }
 
 /// What its children send does not get out; their limits hold all the same.
 #[test]
 fn those_below_a_stopped_process_give_up_in_time() {
-    for carrier in BOTH {
+    both_at_once(BOTH, |carrier| {
         let (middle, own) = (carrier.office(), carrier.keeper());
         let below = middle.open(carrier);
         let limit = Duration::from_millis(200);
@@ -250,12 +250,12 @@ fn those_below_a_stopped_process_give_up_in_time() {
             assert!(longest < Duration::from_secs(2), "{longest:?}");
         }
         assert_eq!(below.asks(&own.address()), Heard::Answer(42));
-    }
+    });
 }
 
 #[test]
 fn ten_floods_of_one_stopped_actor_cost_its_owner_little_memory() {
-    for carrier in BOTH {
+    both_at_once(BOTH, |carrier| {
         let owner = carrier.office();
         let victim = owner.hire(carrier);
         let other = owner.hire(carrier);
@@ -286,12 +286,12 @@ fn ten_floods_of_one_stopped_actor_cost_its_owner_little_memory() {
             assert_eq!(flood.join().unwrap(), Ok(300));
         }
         keeps_in_any_order(&victim, 3_000);
-    }
+    });
 }
 
 #[test]
 fn large_messages_to_a_stopped_actor_do_not_pile_up_either() {
-    for carrier in BOTH {
+    both_at_once(BOTH, |carrier| {
         let owner = carrier.office();
         let victim = owner.hire(carrier);
         let owner_pid = owner.own_pid();
@@ -315,7 +315,7 @@ fn large_messages_to_a_stopped_actor_do_not_pile_up_either() {
             assert_eq!(flood.join().unwrap(), Ok(10));
         }
         keeps_in_any_order(&victim, 30);
-    }
+    });
 }
 
 #[test]

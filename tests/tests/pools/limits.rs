@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use procession::{Output, Pool, PoolError, TaskFailure, process};
 use procession_tests::{
-    BOTH, LIMIT, Over, alone, assert_no_children_left, eventually, settled_descriptors, within,
+    BOTH, LIMIT, Over, alone, assert_no_children_left, both_at_once, eventually,
+    settled_descriptors, within,
 };
 
 use super::work::{Act, Files, act, builder, noted, pids, pool, square};
@@ -27,7 +28,7 @@ fn length(bytes: Vec<u8>) -> usize {
 fn workers_that_cannot_be_started_at_all_fail_what_waits_with_the_cause() {
     alone!({
         procession::worker_exe("/bin/false");
-        for over in BOTH {
+        both_at_once(BOTH, |over| {
             let pool = builder(over).workers(2).stderr(Output::Null).build().unwrap();
             let start = Instant::now();
 
@@ -45,7 +46,7 @@ fn workers_that_cannot_be_started_at_all_fail_what_waits_with_the_cause() {
                 matches!(made, Err(PoolError::Worker { .. } | PoolError::Start(_))),
                 "{made:?}"
             );
-        }
+        });
         procession::worker_exe("/nowhere/at/all");
         for over in BOTH {
             let pool = pool(over, 2);
