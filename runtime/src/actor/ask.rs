@@ -13,7 +13,7 @@ use crate::error::{AskError, SendError, Undelivered};
 use crate::id::{Place, Right};
 use crate::route::{self, Arrival, Asking, Mail, Slot, Told, Unanswered, Woken};
 use crate::sys::monotonic_nanos;
-use crate::wire::{Claims, Encoder, ShortRow, Tag, begin_lending, lending};
+use crate::wire::{Claims, Encoder, ShortRow, Tag, asking, begin_lending, lending};
 use crate::worker::longest;
 
 /// Whom to send to.
@@ -108,7 +108,7 @@ impl Addressee<'_> {
         let limit = self.slot.map_or_else(longest, |slot| slot.terms.max_message);
         // Written where it stays: to move it would cost as much as to write it.
         let mut mail = Mail { tag: Tag::Value, row: Encoder::new(limit), rights: Vec::new() };
-        let (encoded, claims) = lending(|| mail.row.section(message));
+        let (encoded, claims) = asking(asks, || lending(|| mail.row.section(message)));
         encoded?;
         self.deliver::<M>(&mut mail, claims, room, asks)
     }

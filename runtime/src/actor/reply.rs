@@ -13,7 +13,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::id::Right;
 use crate::route::{Unanswered, answer};
 use crate::sys::monotonic_nanos;
-use crate::wire::{Claim, Encoder, Tag, come_too_late, drop_received, is_receiving, lend};
+use crate::wire::{
+    Claim, Encoder, Tag, asks_with, come_too_late, drop_received, is_receiving, lend,
+};
 use crate::worker::{self, longest, worker};
 
 /// The right to answer one [`ask`](crate::Actor::ask).
@@ -233,19 +235,19 @@ impl<R> fmt::Debug for Reply<R> {
 impl<R> Serialize for Reply<R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let gone = Arc::clone(self.gone.get_or_init(Arc::default));
-        let claim = Claim { right: self.right.clone(), gone };
-        if !lend(claim) {
+        // What it is handed on in concerns others than the asker.
+        let right = Right { passed: !asks_with(&self.right), ..self.right.clone() };
+        if !lend(Claim { right: right.clone(), gone }) {
             return Err(S::Error::custom("a `Reply` travels only in messages to actors"));
         }
-        self.right.serialize(serializer)
+        right.serialize(serializer)
     }
 }
 
 impl<'de, R> Deserialize<'de> for Reply<R> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut right = Right::deserialize(deserializer)?;
-        // What it is handed on in concerns others than the asker.
-        if !std::mem::replace(&mut right.passed, true) && right.is_late() {
+        let right = Right::deserialize(deserializer)?;
+        if !right.passed && right.is_late() {
             come_too_late();
         }
         match is_receiving() {

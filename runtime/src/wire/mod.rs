@@ -48,8 +48,8 @@ pub(crate) use mailbox::{MailboxEnds, MailboxSender, NotNow};
 pub(crate) use patience::Patience;
 pub(crate) use ring::{ReaderBell, WaitingRoom};
 pub(crate) use scope::{
-    Claim, Claims, begin_lending, come_too_late, drop_received, is_receiving, is_too_late, lend,
-    lending, receiving,
+    Claim, Claims, asking, asks_with, begin_lending, come_too_late, drop_received, is_receiving,
+    is_too_late, lend, lending, receiving,
 };
 pub(crate) use special::{Serves, Special};
 pub(crate) use upward::{Taken, UpReceiver, UpSender, upward};

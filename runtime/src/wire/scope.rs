@@ -21,6 +21,8 @@ thread_local! {
     /// Whether a message is being encoded, and how many claims were noted.
     static LENDING: Cell<(bool, usize)> = const { Cell::new((false, 0)) };
     static NOTED: RefCell<Vec<Claim>> = const { RefCell::new(Vec::new()) };
+    /// The number of the right with which the message being encoded asks.
+    static ASKS: Cell<Option<u64>> = const { Cell::new(None) };
     /// Whether a message is being decoded, and if so, whether its asker waits at the lane of this
     /// process; how many rights were dropped; and whether the message came too late.
     static RECEIVING: Cell<(Option<bool>, usize, bool)> = const { Cell::new((None, 0, false)) };
@@ -53,6 +55,24 @@ pub(crate) fn lending<R>(encode: impl FnOnce() -> R) -> (R, Claims) {
     let lending = begin_lending();
     let encoded = encode();
     (encoded, lending.end().unwrap_or_default())
+}
+
+/// Encodes a message that asks with the right of this number, or with none.
+#[inline]
+pub(crate) fn asking<R>(with: Option<u64>, encode: impl FnOnce() -> R) -> R {
+    struct Before(Option<u64>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            ASKS.set(self.0);
+        }
+    }
+    let _before = Before(ASKS.replace(with));
+    encode()
+}
+
+/// Whether the message being encoded asks with this right.
+pub(crate) fn asks_with(right: &Right) -> bool {
+    ASKS.get() == Some(right.number)
 }
 
 /// Begins to encode a message; see [`lending`].

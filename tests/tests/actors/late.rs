@@ -98,6 +98,22 @@ fn a_message_with_a_right_that_was_handed_on_is_handled_however_late() {
     }
 }
 
+#[test]
+fn a_message_that_is_told_after_an_ask_with_it_was_refused_is_handled() {
+    for over in BOTH {
+        let (actor, name) = named(over, "told-after");
+        actor.drain();
+        let refused = actor.ask_timeout(|reply| Job::AddAndSee(5, reply), LITTLE).unwrap_err();
+        std::thread::sleep(2 * LITTLE);
+
+        let other = start(over);
+        other.tell(refused.into_message().unwrap()).unwrap();
+
+        assert_eq!(other.ask(Job::Seen).unwrap(), [5]);
+        letters_of(&name, 0);
+    }
+}
+
 #[process]
 fn time_left(mailbox: Mailbox<Reply<Duration>>) {
     let left = |reply: &Reply<_>| reply.deadline().saturating_duration_since(Instant::now());
