@@ -71,6 +71,7 @@ fn map(bench: &Bench) {
     #[cfg(rivals)]
     rivals::map(&mut group, count, usize::MAX);
     python(&mut group, "Python Pool.map", count, None);
+    group.against("Pool::map", "Python Pool.map", 3.0);
     group.run();
 }
 
@@ -95,6 +96,7 @@ fn one_by_one(bench: &Bench) {
     rivals::map(&mut group, count, 1);
     // A hundred times slower; its rate is the same for fewer.
     python(&mut group, "Python Pool.map, chunks of 1", count.div_ceil(20), Some(1));
+    group.against("Pool::map, chunk size 1", "Python Pool.map, chunks of 1", 10.0);
     group.run();
 }
 

@@ -56,6 +56,7 @@ pub(crate) struct Group<const ROWS: usize> {
     rounds: usize,
     variants: Vec<Variant<ROWS>>,
     races: Vec<[&'static str; 2]>,
+    rivals: Vec<([&'static str; 2], f64)>,
 }
 
 struct Variant<const ROWS: usize> {
@@ -90,6 +91,7 @@ impl Bench {
             rounds,
             variants: Vec::new(),
             races: Vec::new(),
+            rivals: Vec::new(),
         })
     }
 
@@ -117,6 +119,12 @@ impl<const ROWS: usize> Group<ROWS> {
     #[allow(dead_code, reason = "not every bench has rivals")]
     pub(crate) fn race(&mut self, variant: &'static str, rival: &'static str) {
         self.races.push([variant, rival]);
+    }
+
+    /// Has it said whether one variant has so many times the figure of another, if that one is there.
+    #[allow(dead_code, reason = "not every bench has rivals")]
+    pub(crate) fn against(&mut self, variant: &'static str, rival: &'static str, least: f64) {
+        self.rivals.push(([variant, rival], least));
     }
 
     /// Runs the rounds and prints a table for each row.
@@ -154,14 +162,28 @@ impl<const ROWS: usize> Group<ROWS> {
             println!("  {name:<50} {median:>10} {min:>10} {max:>10} {ratio:>7}  {verdict}");
         }
         for [name, rival] in &self.races {
-            let figures = |of: &str| {
-                let variant = self.variants.iter().find(|variant| variant.name == of);
-                variant.into_iter().flat_map(|variant| &variant.figures).map(|figure| figure[row])
-            };
-            let won = figures(name).zip(figures(rival)).filter(|(own, other)| own < other).count();
+            let figures = self.figures(name, row).into_iter().zip(self.figures(rival, row));
+            let won = figures.filter(|(own, other)| own < other).count();
             let verdict = if won == self.rounds { "met" } else { "MISSED" };
             println!("  {name} before {rival} in {won} of {} rounds: {verdict}", self.rounds);
         }
+        for ([name, rival], least) in &self.rivals {
+            let [mut own, mut other] = [name, rival].map(|of| self.figures(of, row));
+            if other.is_empty() {
+                continue;
+            }
+            [&mut own, &mut other].into_iter().for_each(|it| it.sort_by(f64::total_cmp));
+            let ratio = median(&own) / median(&other);
+            let verdict = Goal::AtLeast(*least).verdict(0.0, ratio, "");
+            println!("  {name} against {rival}: {ratio:.2} x, {verdict}");
+        }
+    }
+
+    /// The figures of a variant, round by round; none if there is no such variant.
+    fn figures(&self, name: &str, row: usize) -> Vec<f64> {
+        let variant = self.variants.iter().find(|variant| variant.name == name);
+        let figures = variant.into_iter().flat_map(|variant| &variant.figures);
+        figures.map(|figure| figure[row]).collect()
     }
 }
 
