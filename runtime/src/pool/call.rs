@@ -12,7 +12,7 @@ use crate::error::{DecodeError, TaskError, TaskFailure};
 use crate::policy;
 use crate::process::{self, Process};
 use crate::registry::Entry;
-use crate::wire::{self, Decoder, Tag};
+use crate::wire::{self, Decoder, Shape, Tag};
 
 /// A map, a stream or a task that was submitted.
 pub(super) struct Call {
@@ -23,6 +23,8 @@ pub(super) struct Call {
     pub(super) name: &'static str,
     pub(super) terms: Terms,
     pub(super) sink: Sink,
+    /// Its tasks and their results are numbers, which travel as such.
+    pub(super) numbers: bool,
     /// Nobody wants to know what becomes of its tasks any more.
     pub(super) over: AtomicBool,
     /// How many tasks are known to follow those that were queued; `u64::MAX` if nobody knows.
@@ -88,6 +90,7 @@ impl Call {
             name: Entry::name(P::entry()),
             terms,
             sink,
+            numbers: false,
             over: AtomicBool::new(false),
             left: AtomicU64::new(u64::MAX),
             waiting: AtomicU64::new(0),
@@ -156,6 +159,7 @@ impl Call {
     pub(super) fn failure(&self, delivery: &Delivery) -> Option<Delivery> {
         match delivery {
             Delivery::Failed(index, error) => Some(Delivery::Failed(*index, error.clone())),
+            Delivery::Results(block) if block.frames.shape() == Shape::Numbers => None,
             Delivery::Results(block) => {
                 let (mut rest, mut index) = (block.frames.bytes(), block.first);
                 while let Some((tag, body, len)) = wire::first_frame(rest) {
@@ -227,7 +231,7 @@ fn failed(
 }
 
 /// The place of a function that is not in the table.
-const NOWHERE: u32 = (1 << 30) - (1 << 8);
+const NOWHERE: u32 = (1 << 29) - (1 << 8);
 
 /// A callback for what becomes of one task.
 pub(super) type Callback = Box<dyn FnOnce(Delivery) + Send>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::call::Call;
 use crate::policy::Attempts;
-use crate::wire;
+use crate::wire::{self, Shape};
 
 /// Tasks of one call that follow one another.
 pub(super) struct Chunk {
@@ -18,24 +18,23 @@ pub(super) struct Chunk {
     pub(super) attempts: Attempts,
 }
 
-/// Frames that lie one behind the other, of which others may have a part as well.
+/// Frames, or numbers without, that lie one behind the other. Others may have a part as well.
 #[derive(Clone, Debug)]
 pub(super) struct Frames {
     all: Arc<Vec<u8>>,
     range: Range<usize>,
-    /// How many bytes each of them has, if that is known and the same for all; otherwise 0.
-    stride: usize,
+    shape: Shape,
 }
 
 impl Frames {
-    pub(super) fn new(frames: Vec<u8>, stride: usize) -> Self {
+    pub(super) fn new(frames: Vec<u8>, shape: Shape) -> Self {
         let range = 0..frames.len();
-        Frames { all: Arc::new(frames), range, stride }
+        Frames { all: Arc::new(frames), range, shape }
     }
 
     #[inline]
-    pub(super) fn stride(&self) -> usize {
-        self.stride
+    pub(super) fn shape(&self) -> Shape {
+        self.shape
     }
 
     #[inline]
@@ -43,9 +42,17 @@ impl Frames {
         &self.all[self.range.clone()]
     }
 
+    /// The tag and the body of the first one, unless it is a number.
+    #[inline]
+    pub(super) fn first(&self) -> Option<(u32, &[u8])> {
+        let framed = self.shape != Shape::Numbers;
+        let (tag, body, _) = wire::first_frame(self.bytes()).filter(|_| framed)?;
+        Some((tag, body))
+    }
+
     /// Takes the first frames off, so many or all.
     pub(super) fn split_front(&mut self, frames: u64) -> Frames {
-        let len = match self.stride {
+        let len = match self.shape.stride() {
             0 => length(self.bytes(), frames),
             stride => (stride as u64).saturating_mul(frames).min(self.range.len() as u64) as usize,
         };
@@ -56,7 +63,7 @@ impl Frames {
     pub(super) fn split_at(&mut self, len: usize) -> Frames {
         let cut = self.range.start + len;
         let (all, range) = (Arc::clone(&self.all), self.range.start..cut);
-        let front = Frames { all, range, stride: self.stride };
+        let front = Frames { all, range, shape: self.shape };
         self.range.start = cut;
         front
     }

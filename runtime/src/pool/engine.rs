@@ -11,7 +11,7 @@ use super::shared::Shared;
 use crate::error::TaskFailure;
 use crate::policy::{Attempts, Fate, Trouble, fate};
 use crate::process::Process;
-use crate::wire::{self, Decoder, Tag};
+use crate::wire::{self, Decoder, Shape, Tag};
 
 /// What runs the tasks.
 pub(super) enum Engine {
@@ -78,7 +78,7 @@ impl Inline {
                     return Delivery::Results(Block {
                         first: index,
                         count: 1,
-                        frames: Frames::new(frames, 0),
+                        frames: Frames::new(frames, Shape::Mixed),
                         pid,
                         attempts,
                     });

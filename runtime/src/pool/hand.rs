@@ -10,7 +10,7 @@ use super::state::HOSTAGE;
 use crate::error::{PoolError, TaskFailure};
 use crate::outcome::{ExitReason, Intent};
 use crate::policy::{Fate, Trouble, fate};
-use crate::wire::{self, Fault, Tag};
+use crate::wire::{self, Answers, Fault, Shape, Tag, WORD};
 
 /// A worker that lives, or whose end was not heard of yet.
 pub(super) struct Hand {
@@ -180,7 +180,7 @@ impl Hand {
     /// Gives it a chunk as far as there is room. What there was no room for is the answer; all of it if
     /// there is a fault.
     pub(super) fn give(&mut self, mut chunk: Chunk, now: u64) -> (Option<Chunk>, Option<Fault>) {
-        let tasks = match self.link.put(chunk.frames()) {
+        let tasks = match self.link.put(chunk.call.tag(), chunk.frames()) {
             Ok((_, 0)) => return (Some(chunk), None),
             Ok((_, tasks)) => tasks,
             Err(fault) => return (Some(chunk), Some(fault)),
@@ -219,17 +219,20 @@ impl Hand {
 
     /// Hears what it has answered, and hands that on.
     pub(super) fn hear(&mut self, desk: &mut Desk, now: u64) -> Result<(), Fault> {
-        let mut frames = Vec::new();
-        let (mut count, stride) = self.link.collect(&mut frames)?;
+        let mut answers = Vec::new();
+        let mut count = self.link.collect(&mut answers)?;
         self.results += count;
         if !self.up {
             // It failed to begin, and that is known. What it had said behind that is nothing.
             return Ok(());
         }
+        let mut answers: VecDeque<_> = answers.into_iter().map(answered).collect();
         while count > 0
             && let Some(preface) = self.preface.pop_front()
         {
-            let (tag, body, len) = wire::first_frame(&frames).ok_or(Fault::Rubbish)?;
+            let (frames, left) = answers.front_mut().ok_or(Fault::Rubbish)?;
+            let answer = frames.split_front(1);
+            let (tag, body) = answer.first().ok_or(Fault::Rubbish)?;
             if let Err(why) = desk.prefaced(preface, tag, body) {
                 self.preface.push_front(preface);
                 let (worker, pid) = (self.link.name(), self.link.pid());
@@ -240,8 +243,11 @@ impl Hand {
                 self.give_up(error, why, desk, now);
                 return Ok(());
             }
-            frames.drain(..len);
             count -= 1;
+            *left -= 1;
+            if *left == 0 {
+                answers.pop_front();
+            }
             self.mark = now;
         }
         if count == 0 {
@@ -259,7 +265,7 @@ impl Hand {
             // It will use again what did not get here.
             self.leave(now);
         }
-        self.deliver(Frames::new(frames, stride), count, desk)
+        answers.into_iter().try_for_each(|(frames, count)| self.deliver(frames, count, desk))
     }
 
     /// Hands on answers to the tasks that it was given first.
@@ -272,6 +278,9 @@ impl Hand {
         while count > 0 {
             let front = self.out.front().ok_or(Fault::Rubbish)?;
             let most = count.min(front.count - self.answered);
+            if frames.shape() == Shape::Numbers && !front.call.numbers {
+                return Err(Fault::Rubbish);
+            }
             let (len, values) = values(&frames, most);
             if values > 0 {
                 self.hand_on(frames.split_at(len), values, desk);
@@ -299,7 +308,7 @@ impl Hand {
     /// An answer without a value: the task may be tried again if it panicked.
     fn hand_on_failure(&mut self, frames: Frames, desk: &mut Desk) {
         let Some(front) = self.out.front() else { return };
-        let tag = wire::first_frame(frames.bytes()).map(|(tag, ..)| Tag::of_frame(tag));
+        let tag = frames.first().map(|(tag, _)| Tag::of_frame(tag));
         let mut task = front.single(self.answered);
         task.attempts = task.attempts.after(Trouble::Panicked);
         let panicked = tag == Some(Ok(Tag::Panicked));
@@ -436,11 +445,16 @@ impl Hand {
     }
 }
 
+/// What was collected at once: how many answers.
+fn answered(answers: Answers) -> (Frames, u64) {
+    (Frames::new(answers.bytes, answers.shape), answers.count)
+}
+
 /// How many bytes the first answers have that are values, so many at the most, and how many these are.
 fn values(frames: &Frames, most: u64) -> (usize, u64) {
     let (mut rest, mut len, mut count) = (frames.bytes(), 0, 0);
     while count < most
-        && let Some((tag, more, size)) = first(rest, frames.stride(), most - count)
+        && let Some((tag, more, size)) = first(rest, frames.shape(), most - count)
         && tag == Tag::Value as u32
     {
         let more = more.min(most - count);
@@ -452,10 +466,10 @@ fn values(frames: &Frames, most: u64) -> (usize, u64) {
 }
 
 /// The tag of the first frames, how many have it, and the size of each.
-fn first(frames: &[u8], stride: usize, most: u64) -> Option<(u32, u64, usize)> {
-    if stride == 0 {
-        return wire::first_alike(frames);
+fn first(frames: &[u8], shape: Shape, most: u64) -> Option<(u32, u64, usize)> {
+    match shape {
+        Shape::Mixed => wire::first_alike(frames),
+        Shape::Alike(stride) => Some((wire::first_frame(frames)?.0, most, stride)),
+        Shape::Numbers => Some((Tag::Value as u32, most, WORD as usize)),
     }
-    let (tag, ..) = wire::first_frame(frames)?;
-    Some((tag, most, stride))
 }

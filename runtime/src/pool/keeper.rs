@@ -12,7 +12,7 @@ use super::state::{Phase, State};
 use crate::error::PoolError;
 use crate::outcome::Intent;
 use crate::process::Settings;
-use crate::wire::Fault;
+use crate::wire::{Fault, Shape, Tag, WAKE, add_frame};
 
 /// How workers are started.
 pub(super) struct Spec {
@@ -72,8 +72,9 @@ fn start(shared: &Arc<Shared>, seat: usize, generation: u64) {
         let mut preface: VecDeque<_> =
             shared.spec.initializer.iter().map(|_| Preface::Initializer).collect();
         preface.push_back(Preface::Ready);
-        crate::wire::add_frame(&mut frames, crate::wire::Tag::Sync as u32 | crate::wire::WAKE, &[]);
-        let put = link.put(&Frames::new(frames, 0));
+        let sync = Tag::Sync as u32 | WAKE;
+        add_frame(&mut frames, sync, &[]);
+        let put = link.put(sync, &Frames::new(frames, Shape::Mixed));
         if state.phase == Phase::Over {
             link.kill(Intent::Stop);
         }

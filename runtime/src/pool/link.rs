@@ -10,7 +10,9 @@ use crate::outcome::Intent;
 use crate::process::{Begun, Lanes, Settings};
 use crate::route::{AskLast, Life, Listeners, Mourner, Tail};
 use crate::sys;
-use crate::wire::{Belt, Carrier, Encoder, Fault, Gong, LaneReceiver, Sleeper};
+use crate::wire::{
+    Answers, Belt, Carrier, Encoder, Fault, Gong, LaneReceiver, Shape, Sleeper, WORD, add_frame,
+};
 
 /// One worker process, as its pool sees it. Dropping it kills the process.
 pub(super) struct Link {
@@ -85,12 +87,22 @@ impl Link {
         let _ = self.life.kill(intent);
     }
 
-    /// Hands over the frames at the front of `frames` as far as there is room, visible to the worker
-    /// at once. How many bytes of `frames` those are, and how many frames.
-    pub(super) fn put(&mut self, frames: &Frames) -> Result<(usize, u64), Fault> {
+    /// Hands over the tasks at the front of `frames` as far as there is room, visible to the worker at
+    /// once; where they are numbers, this is their tag. How many bytes of `frames` those are, and how
+    /// many tasks.
+    pub(super) fn put(&mut self, tag: u32, frames: &Frames) -> Result<(usize, u64), Fault> {
+        let (bytes, shape) = (frames.bytes(), frames.shape());
         match &mut self.way {
-            Way::Belt(belt) => belt.put(frames.bytes(), frames.stride()),
-            Way::Words(inbox) => inbox.put(&self.life, frames.bytes()),
+            Way::Belt(belt) if shape == Shape::Numbers => belt.put_numbers(tag, bytes),
+            Way::Belt(belt) => belt.put(bytes, shape.stride()),
+            Way::Words(inbox) if shape == Shape::Numbers => {
+                let mut framed = Vec::new();
+                let words = bytes.chunks(WORD as usize).take(WINDOW as usize);
+                words.for_each(|word| add_frame(&mut framed, tag, word));
+                let (_, count) = inbox.put(&self.life, &framed)?;
+                Ok(((count * WORD) as usize, count))
+            }
+            Way::Words(inbox) => inbox.put(&self.life, bytes),
         }
     }
 
@@ -102,15 +114,20 @@ impl Link {
         }
     }
 
-    /// Moves all result frames that are there behind those in `into`: how many, and what size each has if
-    /// all have the same tag and length, otherwise 0. Each is whole, however large it is.
+    /// Moves all results that are there behind those in `into`: how many. Each is whole, however large it
+    /// is.
     ///
     /// A fault is told after the last result that makes sense. [`Fault::NoRoom`] may pass; after any
     /// other the worker is not to be believed any more.
-    pub(super) fn collect(&mut self, into: &mut Vec<u8>) -> Result<(u64, usize), Fault> {
+    pub(super) fn collect(&mut self, into: &mut Vec<Answers>) -> Result<u64, Fault> {
         match &mut self.way {
             Way::Belt(belt) => belt.collect(into),
-            Way::Words(inbox) => inbox.collect(into).map(|count| (count, 0)),
+            Way::Words(inbox) => {
+                let mut bytes = Vec::new();
+                let count = inbox.collect(&mut bytes)?;
+                into.push(Answers { bytes, count, shape: Shape::Mixed });
+                Ok(count)
+            }
         }
     }
 

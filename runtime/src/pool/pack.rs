@@ -6,7 +6,7 @@ use super::call::Call;
 use super::chunk::{Chunk, Frames};
 use crate::error::EncodeError;
 use crate::process::Process;
-use crate::wire::{Rows, WAKE, flag_frame};
+use crate::wire::{self, Rows, Shape, WAKE, flag_frame};
 
 /// No chunk is longer than this unless a single task is: what a worker has at once fits its ring.
 pub(super) const BYTES: usize = 64 << 10;
@@ -46,6 +46,11 @@ impl Pack {
     /// Adds tasks until it is full: how many, and why the next one cannot be encoded if that is why it
     /// is not among them.
     pub(super) fn add<P: Process>(&mut self, items: &[P::Input]) -> (usize, Option<EncodeError>) {
+        if self.call.numbers {
+            wire::add_numbers(&mut self.frames, items);
+            self.count += items.len() as u64;
+            return (items.len(), None);
+        }
         let tag = self.call.tag();
         let mut rows = Rows::behind(&mut self.frames, self.limit);
         for (added, item) in items.iter().enumerate() {
@@ -78,8 +83,11 @@ impl Pack {
         // The next one will most likely be as long; a single large task says nothing of the next.
         let room = Vec::with_capacity(self.frames.len().min(2 * BYTES));
         let mut frames = std::mem::replace(&mut self.frames, room);
+        if self.call.numbers {
+            return Some(Chunk::new(&self.call, first, count, Frames::new(frames, Shape::Numbers)));
+        }
         flag_frame(&mut frames[self.last..], WAKE);
         self.until = self.unit;
-        Some(Chunk::new(&self.call, first, count, Frames::new(frames, stride)))
+        Some(Chunk::new(&self.call, first, count, Frames::new(frames, Shape::of_stride(stride))))
     }
 }

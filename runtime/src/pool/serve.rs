@@ -10,7 +10,7 @@ use linkme::distributed_slice;
 use crate::registry::{Answer, ENTRIES, Entry, Speak, Work};
 use crate::sys;
 use crate::wire::{
-    Body, Encoder, Fault, LaneReceiver, LaneSender, Tag, WAKE, Workbench, first_frame,
+    Body, Encoder, Fault, LaneReceiver, LaneSender, NUMBERS, Tag, WAKE, Workbench, first_frame,
     task_function,
 };
 use crate::worker::{self, Tray};
@@ -62,22 +62,40 @@ fn on_belt(from: &mut LaneReceiver, to: LaneSender) -> Result<(), Fault> {
                     results.tell_pump();
                 }
             }
-            None => {
-                tasks.release();
-                results.tell_pump();
-                if !tasks.wait(|| results.tell())? {
-                    return results.leave();
+            None => match tasks.numbers()? {
+                Some(tag) => {
+                    work_on_more(tag, &mut bench, limit)?;
+                    let Workbench { tasks, results, .. } = &mut *bench;
+                    if tag & WAKE != 0 && !tasks.is_in_numbers() {
+                        tasks.release();
+                        results.tell_pump();
+                    }
                 }
-            }
+                None => {
+                    tasks.release();
+                    results.tell_pump();
+                    if !tasks.wait(|| results.tell())? {
+                        return results.leave();
+                    }
+                }
+            },
         }
     }
 }
+
+/// What is said of a task that nobody knows.
+const NO_FUNCTION: &str = "the worker has no such function";
 
 /// Runs the tasks that follow one of the same function, and gives their results.
 #[inline]
 fn work_on_more(tag: u32, bench: &mut Workbench<'_>, limit: usize) -> Result<(), Fault> {
     let entry = task_function(tag).and_then(Entry::at);
-    let Some(Work::Call(_, Some(many))) = entry.map(Entry::work) else { return Ok(()) };
+    let Some(Work::Call(_, Some(many))) = entry.map(Entry::work) else {
+        if tag & NUMBERS != 0 {
+            bench.take_numbers(|results, _| results.say(Tag::BadArguments, NO_FUNCTION))?;
+        }
+        return Ok(());
+    };
     let ended = catch_unwind(AssertUnwindSafe(|| many(bench, limit, tag)));
     ended.unwrap_or_else(|payload| {
         sys::leave_if_copy();
@@ -106,7 +124,7 @@ fn work_on(
         };
     };
     let Some(Work::Call(call, _)) = Entry::at(function).map(Entry::work) else {
-        return text(give, Tag::BadArguments, "the worker has no such function");
+        return text(give, Tag::BadArguments, NO_FUNCTION);
     };
     let mut given = None;
     let ended = catch_unwind(AssertUnwindSafe(|| {

@@ -16,7 +16,7 @@ use super::state::Phase;
 use crate::error::{Refused, SubmitError, TaskError, TaskFailure};
 use crate::outcome::PanicReport;
 use crate::process::{self, Process};
-use crate::wire::{self, DecodeRow, WAKE};
+use crate::wire::{self, DecodeRow, Shape, WAKE};
 
 /// A task that a pool has taken, and the value that it will give: made by
 /// [`Pool::submit`](crate::Pool::submit).
@@ -92,7 +92,7 @@ impl<T> Task<T> {
         wire::add_row(&mut frames, self.call.tag() | WAKE, engine.max_message(), |row| {
             P::encode(input, row)
         })?;
-        let mut chunk = Some(Chunk::new(&self.call, 0, 1, Frames::new(frames, 0)));
+        let mut chunk = Some(Chunk::new(&self.call, 0, 1, Frames::new(frames, Shape::Mixed)));
         // Who calls back would wait for itself.
         let bound = if is_callback() { u64::MAX } else { shared.spec.queue };
         let deadline = (!wait).then(Instant::now);
@@ -323,8 +323,7 @@ fn read<T>(call: &Call, delivery: Delivery, decode: DecodeRow<T>) -> Result<T, T
         Delivery::Failed(_, error) => return Err(error),
         Delivery::Results(block) => block,
     };
-    let frame =
-        wire::first_frame(block.frames.bytes()).map_or((0, &[][..]), |(tag, body, _)| (tag, body));
+    let frame = block.frames.first().unwrap_or((0, &[]));
     call::read(call, (0, block.pid, block.attempts), frame, decode)
 }
 

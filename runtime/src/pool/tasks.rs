@@ -209,7 +209,7 @@ impl<'p, P: Process> Tasks<'p, P> {
             match result {
                 Ok(value) if first.is_none() => {
                     values.push(value);
-                    run.read_alike(|value| values.push(value));
+                    run.read_alike(&mut values);
                 }
                 Ok(_) => {}
                 Err(error) if self.fail_fast => return Err(error),

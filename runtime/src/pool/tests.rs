@@ -12,7 +12,8 @@ use crate::outcome::{ExitReason, Intent, PanicReport};
 use crate::process::{Process, Settings, entry_of};
 use crate::registry::{ENTRIES, Entry};
 use crate::wire::{
-    Carrier, Decoder, Encoder, Gong, Sleeper, Tag, WAKE, add_row, fence, first_frame, task_tag,
+    Answers, Carrier, Decoder, Encoder, Gong, Shape, Sleeper, Tag, WAKE, add_frame, add_numbers,
+    add_row, fence, first_frame, task_tag,
 };
 
 /// A function as the attribute makes one.
@@ -57,6 +58,14 @@ task!(twice: Vec<u8> => Vec<u8>, |bytes| bytes.repeat(2));
 task!(fail: String => (), |why| panic!("{why}"));
 task!(pass: u64 => u64, |n| if n == 7 { std::process::abort() } else { n });
 
+task!(third: u64 => u32, |n| {
+    assert!(n % 10 > 0, "{n} is round");
+    if n == 77 {
+        std::process::abort()
+    }
+    n as u32 / 3
+});
+
 /// A worker, what it was sent and what came of it.
 struct Worker {
     link: Link,
@@ -82,11 +91,41 @@ impl Worker {
     /// Puts all frames, as there is room.
     fn put(&mut self, mut frames: &[u8]) {
         while !frames.is_empty() {
-            let (bytes, _) = self.link.put(&Frames::new(frames.to_vec(), 0)).unwrap();
+            let (bytes, _) = self.link.put(0, &Frames::new(frames.to_vec(), Shape::Mixed)).unwrap();
             frames = &frames[bytes..];
             if bytes == 0 {
                 self.sleep();
-                self.link.collect(&mut self.results).unwrap();
+                self.collect();
+            }
+        }
+    }
+
+    /// Puts all numbers, as there is room.
+    fn put_numbers<P: Process>(&mut self, numbers: &[u64]) {
+        let mut words = Vec::new();
+        add_numbers(&mut words, numbers);
+        let mut words = Frames::new(words, Shape::Numbers);
+        while !words.bytes().is_empty() {
+            let (bytes, count) = self.link.put(tag_of::<P>(), &words).unwrap();
+            assert_eq!(bytes as u64, 8 * count);
+            words.split_at(bytes);
+            if bytes == 0 {
+                self.sleep();
+                self.collect();
+            }
+        }
+    }
+
+    /// Collects what is there. Numbers are frames then.
+    fn collect(&mut self) {
+        let mut answers = Vec::new();
+        self.link.collect(&mut answers).unwrap();
+        for Answers { bytes, shape, .. } in answers {
+            if shape == Shape::Numbers {
+                let words = bytes.chunks_exact(8);
+                words.for_each(|word| add_frame(&mut self.results, Tag::Value as u32, word));
+            } else {
+                self.results.extend(bytes);
             }
         }
     }
@@ -106,7 +145,7 @@ impl Worker {
     fn results(&mut self, count: usize) -> Vec<(u32, Vec<u8>)> {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
-            self.link.collect(&mut self.results).unwrap();
+            self.collect();
             let found = frames(&self.results);
             if found.len() >= count {
                 return found;
@@ -140,8 +179,12 @@ fn frames(mut rest: &[u8]) -> Vec<(u32, Vec<u8>)> {
 }
 
 fn add<P: Process>(frames: &mut Vec<u8>, input: &P::Input, flags: u32) {
-    let tag = task_tag(P::entry().index().unwrap()).unwrap() | flags;
+    let tag = tag_of::<P>() | flags;
     add_row(frames, tag, 1 << 24, |row| P::encode(input, row)).unwrap();
+}
+
+fn tag_of<P: Process>() -> u32 {
+    task_tag(P::entry().index().unwrap()).unwrap()
 }
 
 fn value<P: Process>(result: &(u32, Vec<u8>)) -> P::Output {
@@ -212,17 +255,63 @@ fn a_panic_is_told_with_its_report_and_the_worker_goes_on() {
 }
 
 #[test]
+fn numbers_are_answered_one_by_one_whatever_becomes_of_them() {
+    for carrier in CARRIERS {
+        let mut worker = Worker::start(carrier);
+        let many: Vec<u64> = (0..5_000).map(|n| 10 * n + 1).collect();
+
+        worker.put_numbers::<square>(&many);
+        let results = worker.results(5_000);
+        assert!(results.iter().zip(&many).all(|(one, n)| value::<square>(one) == n * n));
+        worker.results.clear();
+        worker.put_numbers::<third>(&(61..82).collect::<Vec<_>>());
+        let end = worker.end();
+        let results = worker.results(16);
+
+        for (result, n) in results.iter().zip(61..) {
+            if n == 70 {
+                let report: PanicReport = Decoder::new(&mut result.1.as_slice()).section().unwrap();
+                assert_eq!((result.0, report.message()), (Tag::Panicked as u32, "70 is round"));
+            } else {
+                assert_eq!(value::<third>(result), n / 3);
+            }
+        }
+        assert!(matches!(end, ExitReason::Signaled { .. }), "{end}");
+        assert_eq!((results.len(), worker.link.taken()), (16, Ok(5_017)));
+    }
+}
+
+#[test]
+fn what_a_dead_worker_had_done_of_numbers_is_known_exactly() {
+    for round in 0..20 {
+        let mut worker = Worker::start(Carrier::Ring);
+        worker.put_numbers::<square>(&(0..30_000).collect::<Vec<_>>());
+        worker.results(1 + 50 * round);
+
+        worker.link.kill(Intent::Kill);
+        assert_eq!(worker.end(), ExitReason::Killed);
+
+        worker.collect();
+        let results = frames(&worker.results);
+        let (done, taken) = (results.len() as u64, worker.link.taken().unwrap());
+        assert!((done..=done + 1).contains(&taken), "{done} of {taken}");
+        assert!(results.iter().zip(0..).all(|(one, n)| value::<square>(one) == n * n));
+        assert_eq!(worker.link.recall(), Ok(30_000 - taken));
+    }
+}
+
+#[test]
 fn what_a_dead_worker_had_done_is_known_exactly() {
     for carrier in CARRIERS {
         let mut worker = Worker::start(carrier);
         let mut tasks = Vec::new();
         (8..1_000).for_each(|n| add::<pass>(&mut tasks, &n, 0));
 
-        let (_, put) = worker.link.put(&Frames::new(tasks, 0)).unwrap();
+        let (_, put) = worker.link.put(0, &Frames::new(tasks, Shape::Mixed)).unwrap();
         worker.link.kill(Intent::Kill);
         assert_eq!(worker.end(), ExitReason::Killed);
 
-        worker.link.collect(&mut worker.results).unwrap();
+        worker.collect();
         let done = frames(&worker.results).len() as u64;
         let taken = worker.link.taken().unwrap();
         assert!((done..=done + 1).contains(&taken) && taken <= put, "{done} of {taken} of {put}");

@@ -22,7 +22,7 @@ pub(crate) use start::{Begun, Lanes, Settings, no_room};
 use crate::error::{DecodeError, EncodeError};
 use crate::registry::{Answer, Body, Entry, Many, Work};
 use crate::sys;
-use crate::wire::{Decoder, Encoder, Tag};
+use crate::wire::{Decoder, Encoder, Fault, NUMBERS, Results, Tag, Workbench, is_number, word_of};
 
 /// A function annotated with [`#[process]`](crate::process), as a type.
 ///
@@ -96,29 +96,54 @@ pub const fn entry_of<P: Process>() -> Entry {
     };
     let many: Many = |bench, limit, tag| {
         crate::route::ready();
+        if tag & NUMBERS != 0 {
+            return run_numbers::<P>(bench, limit);
+        }
         while let Some(mut row) = bench.take_alike(tag)? {
             let output = P::run(&mut row);
             sys::leave_if_copy();
-            let output = match output {
-                Ok(output) => output,
-                Err(error) => {
-                    bench.results.say(Tag::BadArguments, &error.to_string())?;
-                    continue;
-                }
-            };
-            let mut row = bench.results.row(limit);
-            match P::encode_output(&output, &mut row) {
-                Ok(()) => bench.results.value(&row)?,
-                Err(error) => bench.results.say(Tag::Unencodable, &error.to_string())?,
-            }
-            bench.results.put_back(&mut row);
-            if row.owns_nothing() {
-                // To have its drop look for that once more takes longer than this.
-                std::mem::forget(row);
-            }
+            give::<P>(&mut bench.results, limit, output)?;
         }
         Ok(())
     };
     let types = std::any::type_name::<fn(P::Input) -> P::Output>;
     Entry::new(std::any::type_name::<P>, types, Work::Call(call, Some(many)))
+}
+
+/// Runs tasks whose arguments are numbers, one after the other, while they are of one frame.
+fn run_numbers<P: Process>(bench: &mut Workbench<'_>, limit: usize) -> Result<(), Fault> {
+    bench.take_numbers(|results, word| {
+        let output = P::run(&mut Decoder::of_bytes(&word.to_le_bytes()));
+        sys::leave_if_copy();
+        match &output {
+            Ok(value) if is_number::<P::Output>() && limit >= size_of::<P::Output>() => {
+                results.number(word_of(value).unwrap_or_default())
+            }
+            _ => give::<P>(results, limit, output),
+        }
+    })
+}
+
+/// Gives what a task returned, or why it did not run.
+#[inline(always)]
+fn give<P: Process>(
+    results: &mut Results,
+    limit: usize,
+    output: Result<P::Output, DecodeError>,
+) -> Result<(), Fault> {
+    let output = match output {
+        Ok(output) => output,
+        Err(error) => return results.say(Tag::BadArguments, &error.to_string()),
+    };
+    let mut row = results.row(limit);
+    match P::encode_output(&output, &mut row) {
+        Ok(()) => results.value(&row)?,
+        Err(error) => results.say(Tag::Unencodable, &error.to_string())?,
+    }
+    results.put_back(&mut row);
+    if row.owns_nothing() {
+        // To have its drop look for that once more takes longer than this.
+        std::mem::forget(row);
+    }
+    Ok(())
 }

@@ -5,7 +5,8 @@
 //!    one word of eight bytes
 //! ```
 
-use super::codec::Encoder;
+use super::codec::{Encoder, number_of, word_of};
+use super::ring::WORD;
 use crate::error::EncodeError;
 
 /// Tag and length before each body.
@@ -13,6 +14,35 @@ const HEADER: usize = 8;
 
 /// The longest body: its length is half a word.
 pub(crate) const LONGEST_BODY: usize = u32::MAX as usize;
+
+/// How tasks or results lie in one piece of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// As frames.
+    Mixed,
+    /// As frames that are [alike](first_alike), each of which takes up so many bytes.
+    Alike(usize),
+    /// As numbers, each of which is a word of its own and has no frame.
+    Numbers,
+}
+
+impl Shape {
+    /// Of frames that have this size, if they are alike, or of which nothing is known.
+    #[inline]
+    pub(crate) fn of_stride(stride: usize) -> Self {
+        if stride == 0 { Shape::Mixed } else { Shape::Alike(stride) }
+    }
+
+    /// How many bytes each takes up, if that is the same for all; otherwise 0.
+    #[inline]
+    pub(crate) fn stride(self) -> usize {
+        match self {
+            Shape::Mixed => 0,
+            Shape::Alike(stride) => stride,
+            Shape::Numbers => WORD as usize,
+        }
+    }
+}
 
 /// Adds a row of values, which is written where it stays. If it cannot be encoded, the frames are as
 /// before.
@@ -107,6 +137,23 @@ pub(crate) fn first_alike(frames: &[u8]) -> Option<(u32, u64, usize)> {
 pub(crate) fn alike_bodies(frames: &[u8], stride: usize) -> impl Iterator<Item = &[u8]> {
     let body = HEADER..HEADER + first_frame(frames).map_or(0, |(_, body, _)| body.len());
     frames.chunks_exact(stride).map(move |frame| &frame[body.clone()])
+}
+
+/// Adds numbers, each as its word.
+#[inline(always)]
+pub(crate) fn add_numbers<T: 'static>(words: &mut Vec<u8>, numbers: &[T]) {
+    let before = words.len();
+    words.resize(before + WORD as usize * numbers.len(), 0);
+    let (places, _) = words[before..].as_chunks_mut();
+    for (place, number) in places.iter_mut().zip(numbers) {
+        *place = word_of(number).unwrap_or_default().to_le_bytes();
+    }
+}
+
+/// The numbers of such words.
+#[inline(always)]
+pub(crate) fn numbers<T: 'static>(words: &[u8]) -> impl ExactSizeIterator<Item = T> {
+    words.as_chunks().0.iter().map(|word| number_of(u64::from_le_bytes(*word)))
 }
 
 /// Adds flags to the tag of the first frame.

@@ -1,5 +1,7 @@
 //! Tasks to a worker and its results back, many at a time, over two rings of their own.
 //!
+//! Tasks and results that are numbers have no frames of their own there: see [`Shape::Numbers`].
+//!
 //! The lanes of the worker's process stay for its last word, and carry the regions that large tasks
 //! and results lie in.
 //!
@@ -11,12 +13,12 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use super::batch::{add_frame, first_alike, first_frame};
+use super::batch::{Shape, add_frame, first_alike, first_frame};
 use super::codec::Encoder;
 use super::gong::{Gong, Sleeper};
-use super::lane::{Fault, LaneReceiver, LaneSender, OwnedBody, SPILLED, Tag, Unlent};
+use super::lane::{Fault, LaneReceiver, LaneSender, OwnedBody, SPILLED, Tag, Unlent, WAKE};
 use super::region::Region;
-use super::ring::{CONTROL, Consumer, Feeder, Shared, Violation, footprint};
+use super::ring::{CONTROL, Consumer, Feeder, MOST, NUMBERS, Shared, Violation, WORD, footprint};
 use super::workbench::BeltEnds;
 use crate::sys;
 
@@ -125,6 +127,29 @@ impl Belt {
         put
     }
 
+    /// The same with numbers, each of which is a task. The worker looks for a sleeper after the last one.
+    pub(crate) fn put_numbers(&mut self, tag: u32, words: &[u8]) -> Result<(usize, u64), Fault> {
+        self.sound()?;
+        let longest = (WORD * MOST) as usize;
+        let headers = words.len().div_ceil(longest) as u64 * footprint(0);
+        let wanted = words.len() as u64 + headers;
+        let mut room = self.tasks.room(wanted).map_err(|_| self.distrust())?;
+        let mut at = 0;
+        while at < words.len() && room > footprint(0) {
+            let fitting = (room - footprint(0)).min(WORD * MOST) as usize;
+            let body = &words[at..words.len().min(at + fitting)];
+            at += body.len();
+            let wake = if at == words.len() { WAKE } else { 0 };
+            let header = u64::from(tag | NUMBERS | wake) << 32 | body.len() as u64;
+            self.tasks.write(&header.to_le_bytes(), 0);
+            self.tasks.write(body, body.len() as u64 / WORD);
+            room -= footprint(body.len() as u64);
+        }
+        self.tasks.publish();
+        self.short = at < words.len();
+        Ok((at, at as u64 / WORD))
+    }
+
     fn put_mixed(&mut self, frames: &[u8], mut room: u64) -> Result<(usize, u64), Fault> {
         let (mut at, mut count) = (0, 0);
         // Up to where they are written, and how many those are.
@@ -178,45 +203,19 @@ impl Belt {
         self.tasks.finish();
     }
 
-    /// Moves all results behind those in `into`: how many, and what size each has if all are
-    /// [alike](first_alike), otherwise 0. What is wrong with the worker is told after the last result
-    /// that makes sense.
-    pub(crate) fn collect(&mut self, into: &mut Vec<u8>) -> Result<(u64, usize), Fault> {
+    /// Moves all results behind those in `into`: how many. What is wrong with the worker is told after the
+    /// last result that makes sense.
+    pub(crate) fn collect(&mut self, into: &mut Vec<Answers>) -> Result<u64, Fault> {
         self.sound()?;
         if self.short {
             // Whoever collects has looked, and puts what there is room for.
             self.tasks.done().map_err(|_| self.distrust())?;
         }
-        let start = into.len();
-        let from = self.results.copy_all(into).map_err(|_| self.distrust())?;
-        let (mut at, mut count, mut stride) = (start, 0, 0);
-        let mut fault = None;
-        let mut end = None;
-        while at < into.len() {
-            match first_alike(&into[at..]) {
-                Some((tag, more, size)) if is_result(tag) => {
-                    stride = if at == start { size } else { 0 };
-                    at += more as usize * size;
-                    count += more;
-                }
-                Some((tag, ..)) if is_result(tag & !SPILLED) => {
-                    stride = 0;
-                    let rest = into.split_off(at);
-                    let (read, more, wrong) = self.unspill(&rest, into);
-                    end = Some(at - start + read);
-                    count += more;
-                    fault = wrong;
-                    break;
-                }
-                _ => {
-                    into.truncate(at);
-                    fault = Some(Fault::Rubbish);
-                    break;
-                }
-            }
-        }
-        self.results.take_to(from + end.unwrap_or(at - start) as u64);
-        self.collected += count;
+        self.results.look_ahead().map_err(|_| self.distrust())?;
+        let (start, before) = (into.len(), self.collected);
+        let fault = self.collect_seen(into).err();
+        self.results.release();
+        let count = self.collected - before;
         // Each was published after its task was taken.
         if count > 0 && self.taken()? < self.collected {
             into.truncate(start);
@@ -227,7 +226,71 @@ impl Belt {
             Some(fault) if count == 0 => return Err(fault),
             _ => {}
         }
-        if count == 0 { self.sound().map(|()| (0, 0)) } else { Ok((count, stride)) }
+        if count == 0 { self.sound().map(|()| 0) } else { Ok(count) }
+    }
+
+    fn collect_seen(&mut self, into: &mut Vec<Answers>) -> Result<(), Fault> {
+        let start = into.len();
+        // However a worker mixes them: the rest is news, and for the next time.
+        while self.results.sees_more() && into.len() - start < MIXED {
+            if self.results.has_numbers(Tag::Value as u32)? {
+                self.collect_numbers(into)?;
+            } else {
+                self.collect_frames(into)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn collect_numbers(&mut self, into: &mut Vec<Answers>) -> Result<(), Fault> {
+        if into.last().is_none_or(|last| last.shape != Shape::Numbers) {
+            into.push(Answers { bytes: Vec::new(), count: 0, shape: Shape::Numbers });
+        }
+        if let Some(last) = into.last_mut() {
+            let count = self.results.take_numbers(&mut last.bytes)?;
+            last.count += count;
+            self.collected += count;
+        }
+        Ok(())
+    }
+
+    /// Collects frames until there are none, or numbers follow.
+    fn collect_frames(&mut self, into: &mut Vec<Answers>) -> Result<(), Fault> {
+        let mut bytes = Vec::new();
+        let from = self.results.copy_seen(&mut bytes);
+        let (mut at, mut count, mut stride) = (0, 0, 0);
+        let (mut end, mut fault) = (None, None);
+        while at < bytes.len() {
+            match first_alike(&bytes[at..]) {
+                Some((tag, more, size)) if is_result(tag) => {
+                    stride = if at == 0 { size } else { 0 };
+                    at += more as usize * size;
+                    count += more;
+                }
+                Some((tag, ..)) if is_result(tag & !SPILLED) => {
+                    stride = 0;
+                    let rest = bytes.split_off(at);
+                    let (read, more, wrong) = self.unspill(&rest, &mut bytes);
+                    end = Some(at + read);
+                    count += more;
+                    fault = wrong;
+                    break;
+                }
+                _ => {
+                    // Where they begin at once, it has just written something else there.
+                    let numbers = at > 0 && begins_numbers(&bytes[at..]);
+                    fault = (!numbers).then_some(Fault::Rubbish);
+                    bytes.truncate(at);
+                    break;
+                }
+            }
+        }
+        self.results.take_to(from + end.unwrap_or(at) as u64);
+        self.collected += count;
+        if count > 0 {
+            into.push(Answers { bytes, count, shape: Shape::of_stride(stride) });
+        }
+        fault.map_or(Ok(()), Err)
     }
 
     /// Copies frames of which some lie in regions: up to where, how many, and why not all.
@@ -235,6 +298,9 @@ impl Belt {
         let (mut at, mut count) = (0, 0);
         let mut lanes = self.lanes.lock();
         while at < frames.len() {
+            if begins_numbers(&frames[at..]) {
+                return (at, count, None);
+            }
             let Some((tag, body, size)) = first_frame(&frames[at..]) else {
                 return (at, count, Some(Fault::Rubbish));
             };
@@ -302,6 +368,24 @@ impl Belt {
     fn distrust(&mut self) -> Fault {
         *self.fault.insert(Fault::Rubbish)
     }
+}
+
+/// Results that lie in one piece of memory, as they were collected.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) count: u64,
+    pub(crate) shape: Shape,
+}
+
+/// So often, at the most, frames and numbers take turns in what is collected at once.
+const MIXED: usize = 64;
+
+/// Whether a frame of numbers comes next, not all of which need be there.
+fn begins_numbers(frames: &[u8]) -> bool {
+    frames.first_chunk().is_some_and(|header| {
+        u64::from_le_bytes(*header) >> 32 == u64::from(Tag::Value as u32 | NUMBERS)
+    })
 }
 
 /// What stands in the place of a result that lay in such a region.

@@ -23,6 +23,7 @@ use serde::de::DeserializeOwned;
 
 use self::buffer::{Buffer, KEPT};
 use self::own::{as_bytes, from_bytes, is_bytes, number, number_bytes, number_len};
+pub(crate) use self::own::{is_number, number_of, word_of};
 pub(crate) use self::short::ShortRow;
 use super::told::{why_not_decoded, why_not_encoded};
 use crate::error::{DecodeError, EncodeError};

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::batch::{add_frame, first_frame};
-use super::belt::{BeltRegion, LanePair, PAGE, RESULTS};
+use super::batch::{Shape, add_frame, first_frame};
+use super::belt::{Answers, BeltRegion, LanePair, PAGE, RESULTS};
 use super::codec::Decoder;
 use super::frames::{Progress, Reassembly};
 use super::lane::{Carrier, Tag, connect};
 use super::region::Region;
-use super::ring::{CONTROL, Consumer, Producer, Shared};
+use super::ring::{CONTROL, Consumer, Producer, Shared, WORD};
 use super::variable::Variable;
 use super::word::{Incoming, Outgoing};
 
@@ -106,8 +106,8 @@ pub fn belt(data: &[u8]) {
     let mut tasks = Vec::new();
     (0..9)
         .for_each(|len| add_frame(&mut tasks, Tag::Task as u32, &vec![len; usize::from(len) * 9]));
-    let mut into = Vec::new();
     for step in data.chunks(6) {
+        let mut into = Vec::new();
         let [place, high, value @ ..] = step else { return };
         let mut word = [0; 8];
         word[..value.len()].copy_from_slice(value);
@@ -118,15 +118,24 @@ pub fn belt(data: &[u8]) {
             _ => RESULTS.start + usize::from(*place) * 8,
         };
         region.write(at, &word);
-        let put = belt.put(&tasks, 0);
+        let put = if high.is_multiple_of(2) {
+            belt.put(&tasks, 0)
+        } else {
+            belt.put_numbers(Tag::Task as u32, &[*place; 80])
+        };
         let collected = belt.collect(&mut into);
         let taken = belt.taken();
         let recalled = if high.is_multiple_of(4) { belt.recall() } else { Ok(0) };
-        let mut rest = into.as_slice();
-        while let Some((_, _, size)) = first_frame(rest) {
-            rest = &rest[size..];
+        for Answers { bytes, count, shape } in &into {
+            let mut rest = bytes.as_slice();
+            while *shape != Shape::Numbers
+                && let Some((_, _, size)) = first_frame(rest)
+            {
+                rest = &rest[size..];
+            }
+            let numbers = if *shape == Shape::Numbers { WORD * count } else { 0 };
+            assert_eq!(rest.len() as u64, numbers);
         }
-        assert!(rest.is_empty());
         if put.is_err() && collected.is_err() && taken.is_err() && recalled.is_err() {
             return;
         }

@@ -17,7 +17,7 @@ use super::codec::{Decoder, Encoder, Source};
 use super::frames::{self, FrameError};
 use super::heirloom::Late;
 use super::region::Region;
-use super::ring::{Consumer, Frame, PopError, Producer, PushError, ReaderBell};
+use super::ring::{Consumer, Frame, NUMBERS, PopError, Producer, PushError, ReaderBell};
 pub(crate) use carriers::{
     Carrier, ChildEnds, ChildLanes, Closer, EndNumbers, ParentEnds, Reports, connect,
 };
@@ -60,12 +60,12 @@ pub(crate) enum Tag {
 /// The tag of a task: which function of the table it is for. `None` where the table is longer than
 /// fits.
 pub(crate) fn task_tag(function: u32) -> Option<u32> {
-    (function < 1 << (30 - FUNCTION)).then_some(function << FUNCTION | Tag::Task as u32)
+    (function < 1 << (29 - FUNCTION)).then_some(function << FUNCTION | Tag::Task as u32)
 }
 
 /// Whose task it is, by its tag.
 pub(crate) fn task_function(tag: u32) -> Option<u32> {
-    let plain = tag & !(WAKE | SPILLED);
+    let plain = tag & !(NUMBERS | WAKE | SPILLED);
     (plain & 0xff == Tag::Task as u32).then_some(plain >> FUNCTION)
 }
 

@@ -30,12 +30,13 @@ mod word;
 mod workbench;
 
 pub(crate) use batch::{
-    Rows, add_frame, add_row, alike_bodies, first_alike, first_frame, flag_frame,
+    Rows, Shape, add_frame, add_numbers, add_row, alike_bodies, first_alike, first_frame,
+    flag_frame, numbers,
 };
-pub(crate) use belt::{Belt, BeltRegion, LanePair, is_result};
+pub(crate) use belt::{Answers, Belt, BeltRegion, LanePair, is_result};
 pub(crate) use bootstrap::{Bootstrap, Hello, ParentIs, digest_of};
 pub(crate) use channel::ChannelError;
-pub(crate) use codec::{DecodeRow, ShortRow, plain, read_plain, read_row};
+pub(crate) use codec::{DecodeRow, ShortRow, is_number, plain, read_plain, read_row, word_of};
 pub use codec::{Decoder, Encoder};
 pub(crate) use control::{Control, ControlOffer, ControlReceiver, ControlSender};
 pub(crate) use gong::{Gong, Sleeper};
@@ -46,7 +47,7 @@ pub(crate) use lane::{
 };
 pub(crate) use mailbox::{MailboxEnds, MailboxSender, NotNow};
 pub(crate) use patience::Patience;
-pub(crate) use ring::{ReaderBell, WaitingRoom};
+pub(crate) use ring::{NUMBERS, ReaderBell, WORD, WaitingRoom};
 pub(crate) use scope::{
     Claim, Claims, asking, asks_with, begin_lending, come_too_late, drop_received, is_receiving,
     is_too_late, lend, lending, receiving,
@@ -55,7 +56,7 @@ pub(crate) use special::{Serves, Special};
 pub(crate) use upward::{Taken, UpReceiver, UpSender, upward};
 pub(crate) use variable::{VARIABLE, Variable};
 pub(crate) use word::{Incoming, Outgoing, Packet, Word, longest};
-pub(crate) use workbench::{BeltEnds, Workbench};
+pub(crate) use workbench::{BeltEnds, Results, Workbench};
 
 /// Between what was said and a look at the other side, where that does the same the other way round:
 /// one of the two then sees the other.

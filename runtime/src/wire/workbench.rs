@@ -70,7 +70,7 @@ impl BeltEnds {
         let (tasks, results) = rings(&Arc::new(region));
         let closer = tasks.clone();
         let claimer = Claimer::new(tasks, self.fenced);
-        let tasks = Tasks { claimer, from, taken: 0 };
+        let tasks = Tasks { claimer, from };
         let bell = results.clone();
         let (producer, gong) = (Producer::new(results), self.gong.open()?);
         let results = Results { producer, bell, gong, to, given: 0, scratch: Vec::new() };
@@ -96,13 +96,27 @@ impl Workbench<'_> {
     pub(crate) fn take_alike(&mut self, tag: u32) -> Result<Option<Decoder<'_>>, Fault> {
         let now = self.now();
         let Some(body) = self.tasks.claimer.claim_alike(tag, now)? else { return Ok(None) };
-        self.tasks.taken += 1;
         Ok(Some(Decoder::of_bytes(&self.tasks.claimer.bytes()[body])))
+    }
+
+    /// Takes the tasks that follow as long as they are numbers of the same frame as the
+    /// [last](Tasks::numbers), each when the one before was done.
+    #[inline(always)]
+    pub(crate) fn take_numbers(
+        &mut self,
+        mut each: impl FnMut(&mut Results, u64) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        while self.tasks.is_in_numbers() {
+            let now = self.now();
+            let Workbench { tasks, results, .. } = self;
+            tasks.claimer.claim_numbers(now, 1, |number| each(results, number))?;
+        }
+        Ok(())
     }
 
     /// Whether a task was taken that has no result.
     pub(crate) fn owes(&self) -> bool {
-        self.tasks.taken != self.results.given
+        self.tasks.claimer.got() != self.results.given
     }
 }
 
@@ -110,20 +124,41 @@ impl Workbench<'_> {
 pub(crate) struct Tasks<'a> {
     claimer: Claimer,
     from: &'a mut LaneReceiver,
-    taken: u64,
 }
 
 impl Tasks<'_> {
-    /// Takes the next task if there is one, at this time: its tag and its row.
+    /// Takes the next task if there is one, at this time: its tag and its row. None where
+    /// [numbers](Tasks::numbers) are next.
     #[inline]
     pub(crate) fn take(&mut self, now: u64) -> Result<Option<(u32, Body<'_>)>, Fault> {
         let Some(claimed) = self.claimer.claim(now)? else { return Ok(None) };
-        self.taken += 1;
         let body = &self.claimer.bytes()[claimed.body];
         if claimed.tag & SPILLED == 0 {
             return Ok(Some((claimed.tag, Body::Bytes(body))));
         }
         Ok(Some((claimed.tag & !SPILLED, self.from.spilled(body)?)))
+    }
+
+    /// Whether the next task is a number: the tag of its frame then.
+    pub(crate) fn numbers(&mut self) -> Result<Option<u32>, Fault> {
+        Ok(self.claimer.numbers()?)
+    }
+
+    /// Whether the next task is a number of the same frame as the last one.
+    #[inline]
+    pub(crate) fn is_in_numbers(&self) -> bool {
+        self.claimer.is_in_numbers()
+    }
+
+    /// Takes one of them.
+    #[cfg(test)]
+    pub(crate) fn take_number(&mut self) -> Result<Option<u64>, Fault> {
+        let mut taken = None;
+        self.claimer.claim_numbers::<Fault>(0, 1, |number| {
+            taken = Some(number);
+            Ok(())
+        })?;
+        Ok(taken)
     }
 
     /// Is done with those that were taken.
@@ -183,6 +218,16 @@ impl Results {
         Ok(())
     }
 
+    /// Publishes a number that a task returned.
+    #[inline(always)]
+    pub(crate) fn number(&mut self, word: u64) -> Result<(), Fault> {
+        let Results { producer, bell, gong, .. } = self;
+        let blocked = || bell.tell_reader(ANYBODY, |number| gong.ring_number(number));
+        producer.push_number(Tag::Value as u32, word, blocked)?;
+        self.given += 1;
+        Ok(())
+    }
+
     /// Publishes what a task returned.
     #[inline(always)]
     pub(crate) fn value(&mut self, row: &Encoder<'_>) -> Result<(), Fault> {
@@ -208,6 +253,8 @@ impl Results {
     #[cold]
     fn give_large(&mut self, tag: Tag, row: &Encoder<'_>) -> Result<(), Fault> {
         let Results { producer, bell, gong, to, .. } = self;
+        // Where the frame will lie is told with it.
+        producer.end_numbers();
         let place = loop {
             let done = producer.done()?;
             match to.spill(row, done, producer.position()) {

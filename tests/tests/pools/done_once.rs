@@ -126,7 +126,7 @@ fn only_the_task_in_hand_runs_again_where_retries_are_allowed() {
 }
 
 /// Kills workers of a pool, one after the other, until it is told to stop.
-fn killer(pool: &Arc<Pool>) -> (Sender<()>, JoinHandle<()>) {
+pub(crate) fn killer(pool: &Arc<Pool>) -> (Sender<()>, JoinHandle<()>) {
     let (stop, stopped) = channel();
     let victims = Arc::clone(pool);
     let killer = std::thread::spawn(move || {

@@ -15,6 +15,7 @@ mod inline;
 mod inputs;
 mod limits;
 mod mapping;
+mod numbers;
 mod parents;
 mod progress;
 mod random;

@@ -20,7 +20,7 @@ use super::state::Phase;
 use super::tasks::Hook;
 use crate::error::{TaskError, TaskFailure};
 use crate::process::{self, Process};
-use crate::wire::{self, Tag};
+use crate::wire::{self, Shape, Tag, WORD};
 
 const VALUE: u32 = Tag::Value as u32;
 
@@ -109,7 +109,14 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
         order: Order,
         hook: Option<Hook<'p>>,
     ) -> Self {
-        let call = Arc::new(Call::new::<P>(terms, Sink::Many(VecDeque::new().into())));
+        let mut call = Call::new::<P>(terms, Sink::Many(VecDeque::new().into()));
+        // Nothing of numbers that travel as such says where a chunk ends whose size was given.
+        call.numbers = wire::is_number::<P::Input>()
+            && wire::is_number::<P::Output>()
+            && matches!(engine, Engine::Workers(_))
+            && engine.max_message() >= WORD as usize
+            && terms.chunk_size.is_none();
+        let call = Arc::new(call);
         let (mut window, mut chunk, mut counted, mut refused) = (0, 1, None, false);
         if let Engine::Workers(shared) = engine {
             // In a fork, another thread's lock is never given back.
@@ -243,8 +250,13 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
     #[inline]
     fn read(&mut self) -> Option<Result<P::Output, TaskError>> {
         let reading = self.current.as_mut()?;
-        let Some((tag, body, len)) = wire::first_frame(&reading.block.frames.bytes()[reading.at..])
-        else {
+        let (rest, shape) =
+            (&reading.block.frames.bytes()[reading.at..], reading.block.frames.shape());
+        let next = match shape {
+            Shape::Numbers => number::<P>(rest),
+            _ => wire::first_frame(rest),
+        };
+        let Some((tag, body, len)) = next else {
             self.current = None;
             return None;
         };
@@ -259,9 +271,17 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
     /// Reads the values that lie there and are all alike, which takes less than one by one. The first that
     /// cannot be read is left.
     #[inline]
-    pub(super) fn read_alike(&mut self, mut each: impl FnMut(P::Output)) {
+    pub(super) fn read_alike(&mut self, values: &mut Vec<P::Output>) {
         let Some(Reading { block, at, index }) = &mut self.current else { return };
-        let (frames, stride) = (&block.frames.bytes()[*at..], block.frames.stride());
+        let (frames, stride) = (&block.frames.bytes()[*at..], block.frames.shape().stride());
+        if block.frames.shape() == Shape::Numbers {
+            let count = frames.len() as u64 / WORD;
+            values.extend(wire::numbers::<P::Output>(frames));
+            *at += frames.len();
+            *index += count;
+            self.yielded += count;
+            return;
+        }
         if stride == 0 || !matches!(wire::first_frame(frames), Some((VALUE, ..))) {
             return;
         }
@@ -270,7 +290,7 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
             // As above.
             read.count += 1;
             match wire::read_row(body, |row| P::decode_output(row)) {
-                Ok(value) => each(value),
+                Ok(value) => values.push(value),
                 Err(_) => {
                     read.count -= 1;
                     return;
@@ -376,4 +396,10 @@ impl<P: Process, I> Drop for Run<'_, P, I> {
             }
         });
     }
+}
+
+/// The first number as a frame would have it: its tag, its body, and how many bytes it takes up.
+#[inline]
+fn number<P: Process>(words: &[u8]) -> Option<(u32, &[u8], usize)> {
+    Some((VALUE, words.get(..size_of::<P::Output>())?, WORD as usize))
 }

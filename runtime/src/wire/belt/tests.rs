@@ -17,8 +17,12 @@ use crate::wire::workbench::Workbench;
 enum Step {
     /// The pool puts tasks with so many bytes.
     Put(Vec<usize>),
+    /// It puts so many that are numbers.
+    PutNumbers(u64),
     /// The worker does so many, with results of so many bytes.
     Work(usize, usize),
+    /// The same, and the results are numbers.
+    WorkInNumbers(usize),
     Collect,
     Recall,
 }
@@ -27,7 +31,9 @@ fn step() -> impl Strategy<Value = Step> {
     let size = prop_oneof![20 => 0_usize..60, 2 => 60_usize..20_000, 1 => 20_000_usize..90_000];
     prop_oneof![
         4 => proptest::collection::vec(size.clone(), 1..40).prop_map(Step::Put),
+        2 => (0_u64..3000).prop_map(Step::PutNumbers),
         4 => (0_usize..60, size).prop_map(|(most, len)| Step::Work(most, len)),
+        3 => (0_usize..2500).prop_map(Step::WorkInNumbers),
         2 => Just(Step::Collect),
         1 => Just(Step::Recall),
     ]
@@ -60,6 +66,40 @@ fn task(frames: &mut Vec<u8>, id: u64, len: usize) {
     .unwrap();
 }
 
+/// Collects behind what is there: how many results, and what size each has if all are alike. A number is
+/// a frame then, as its task is in [`number`].
+fn collect(belt: &mut Belt, into: &mut Vec<u8>) -> Result<(u64, usize), Fault> {
+    let mut answers = Vec::new();
+    let count = belt.collect(&mut answers)?;
+    answers.retain(|some| some.count > 0);
+    let stride = match answers.as_slice() {
+        [all] => all.shape.stride(),
+        _ => 0,
+    };
+    for Answers { bytes, count, shape } in &answers {
+        match shape {
+            Shape::Numbers => {
+                assert_eq!(bytes.len() as u64, 8 * count);
+                bytes.as_chunks().0.iter().for_each(|word| number(into, u64::from_le_bytes(*word)));
+            }
+            _ => into.extend_from_slice(bytes),
+        }
+    }
+    assert_eq!(answers.iter().map(|some| some.count).sum::<u64>(), count);
+    let numbers = answers.iter().any(|some| some.shape == Shape::Numbers);
+    Ok((count, if numbers { 0 } else { stride }))
+}
+
+/// What [`results`] reads as that id.
+fn number(frames: &mut Vec<u8>, id: u64) {
+    let none = Vec::<u8>::new();
+    add_row(frames, Tag::Value as u32, 1 << 20, |row| {
+        row.section(&id)?;
+        row.section(&none)
+    })
+    .unwrap();
+}
+
 /// The ids of the results, which are whole.
 fn results(mut frames: &[u8]) -> Vec<u64> {
     let mut ids = Vec::new();
@@ -76,10 +116,17 @@ fn results(mut frames: &[u8]) -> Vec<u64> {
     ids
 }
 
+/// What frames of numbers have here. Only what is put altogether has the worker look for a sleeper.
+const NUMBERED: u32 = NUMBERS | WAKE | Tag::Task as u32;
+
 /// The id of the next task, which is taken.
 fn next_task(bench: &mut Workbench<'_>) -> Option<u64> {
     if let Some(mut row) = bench.take_alike(Tag::Task as u32).unwrap() {
         return Some(row.section().unwrap());
+    }
+    if let Some(tag) = bench.tasks.numbers().unwrap() {
+        assert_eq!(tag | WAKE, NUMBERED);
+        return bench.tasks.take_number().unwrap();
     }
     let (_, body) = bench.tasks.take(0).unwrap()?;
     Some(body.decode(|mut row| row.section()).unwrap())
@@ -111,9 +158,28 @@ proptest! {
                     there.extend(next..next + count);
                     next += count;
                 }
+                Step::PutNumbers(count) => {
+                    let words: Vec<u8> = (next..next + count).flat_map(u64::to_le_bytes).collect();
+                    let (bytes, count) = belt.put_numbers(Tag::Task as u32, &words).unwrap();
+                    prop_assert_eq!(bytes as u64, 8 * count);
+                    there.extend(next..next + count);
+                    next += count;
+                }
+                Step::WorkInNumbers(most) => {
+                    // A frame of them has its room before there are any.
+                    for _ in 0..if room < 20_000 { 0 } else { most } {
+                        let Some(id) = next_task(&mut bench) else { break };
+                        prop_assert_eq!(Some(id), there.pop_front());
+                        taken += 1;
+                        room = room.saturating_sub(9);
+                        bench.results.number(id).unwrap();
+                        done.push(id);
+                    }
+                    room = room.saturating_sub(8200);
+                }
                 Step::Work(most, len) => {
                     for _ in 0..most {
-                        if room < len + 64 || large > 0 {
+                        if room < len + 8264 || large > 0 {
                             break;
                         }
                         let Some(id) = next_task(&mut bench) else { break };
@@ -133,7 +199,7 @@ proptest! {
                 }
                 Step::Collect => {
                     let mut frames = Vec::new();
-                    let (count, stride) = belt.collect(&mut frames).unwrap();
+                    let (count, stride) = collect(&mut belt, &mut frames).unwrap();
                     let ids = results(&frames);
                     prop_assert_eq!(ids.len() as u64, count);
                     prop_assert!(stride == 0 || stride * ids.len() == frames.len());
@@ -156,7 +222,7 @@ proptest! {
             taken += 1;
         }
         let mut frames = Vec::new();
-        belt.collect(&mut frames).unwrap();
+        collect(&mut belt, &mut frames).unwrap();
         collected.extend(results(&frames));
         prop_assert_eq!(&collected, &done);
         prop_assert_eq!(belt.taken(), Ok(taken));
@@ -214,11 +280,11 @@ fn more_results_than_tasks_were_taken_are_rubbish() {
     claimer.claim(0).unwrap().unwrap();
     say(&mut results, Tag::Value as u32);
     let mut into = Vec::new();
-    assert_eq!(belt.collect(&mut into), Ok((1, 8)));
+    assert_eq!(collect(&mut belt, &mut into), Ok((1, 8)));
 
     say(&mut results, Tag::Value as u32);
 
-    assert_eq!(belt.collect(&mut into), Err(Fault::Rubbish));
+    assert_eq!(collect(&mut belt, &mut into), Err(Fault::Rubbish));
     assert_eq!(into.len(), 8);
     assert!(belt.has_news());
     assert_eq!(belt.put(&[], 0), Err(Fault::Rubbish));
@@ -235,10 +301,10 @@ fn what_makes_sense_before_rubbish_is_kept() {
         say(&mut results, Tag::Value as u32);
         let mut into = Vec::new();
 
-        assert_eq!(belt.collect(&mut into).map(|(count, _)| count), Ok(1), "{rubbish}");
+        assert_eq!(collect(&mut belt, &mut into).map(|(count, _)| count), Ok(1), "{rubbish}");
         assert_eq!(into.len(), 8);
 
-        assert_eq!(belt.collect(&mut into), Err(Fault::Rubbish));
+        assert_eq!(collect(&mut belt, &mut into), Err(Fault::Rubbish));
         assert_eq!(belt.recall(), Err(Fault::Rubbish));
     }
 }

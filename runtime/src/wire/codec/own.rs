@@ -52,6 +52,30 @@ pub(super) fn number<T: 'static>(bytes: &[u8]) -> Option<Result<T, DecodeError>>
     None
 }
 
+/// Whether values of a type are numbers.
+#[inline(always)]
+pub(crate) fn is_number<T: 'static>() -> bool {
+    number_len::<T>().is_some()
+}
+
+/// A number as a word; `None` where `T` is something else.
+#[inline(always)]
+pub(crate) fn word_of<T: 'static>(value: &T) -> Option<u64> {
+    number_bytes(value).map(|(bytes, _)| u64::from_le_bytes(bytes))
+}
+
+/// The number that has this word.
+///
+/// # Panics
+///
+/// If `T` [is none](is_number).
+#[inline(always)]
+pub(crate) fn number_of<T: 'static>(word: u64) -> T {
+    let bytes = word.to_le_bytes();
+    let number = number_len::<T>().and_then(|len| number(&bytes[..len]));
+    number.and_then(Result::ok).expect("the type was asked for, and is a number")
+}
+
 #[cold]
 #[inline(never)]
 fn wrong_length<T>(len: usize) -> DecodeError {

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::cut::{Cut, fence_of_reader};
+use super::numbers::{AtHand, Head};
 use super::{HEADER, Shared, Violation, footprint};
 use crate::wire::patience::Patience;
 
@@ -16,19 +17,23 @@ use crate::wire::patience::Patience;
 ///
 /// Frames are copied out of the ring many at a time, and then taken one by one.
 pub(crate) struct Claimer {
-    shared: Shared,
+    pub(super) shared: Shared,
     /// What was copied, where in it the next frame begins, and where in the ring that is.
-    block: Vec<u8>,
-    at: usize,
-    position: u64,
+    pub(super) block: Vec<u8>,
+    pub(super) at: usize,
+    pub(super) position: u64,
     /// The number of the last frame that was taken by either side, and how many there still are up to
     /// that one, to be passed over.
-    taken: u64,
-    skipped: u64,
+    pub(super) taken: u64,
+    pub(super) skipped: u64,
+    /// How many frames were taken that this side has.
+    pub(super) got: u64,
+    /// Where each of several words is a frame: those that follow.
+    pub(super) numbers: AtHand,
     /// What the writer had taken back when this side last looked.
-    cut: Cut,
+    pub(super) cut: Cut,
     /// The writer's fences are for this side as well.
-    cheap: bool,
+    pub(super) cheap: bool,
     /// Up to where the writer was told that space is free.
     released: u64,
     patience: Patience,
@@ -62,26 +67,29 @@ impl Claimer {
         let block = Vec::new();
         let (at, position, taken, skipped, released) = (0, 0, 0, 0, 0);
         let patience = Patience::new();
-        let cut = Cut::default();
-        Claimer { shared, block, at, position, taken, skipped, cut, cheap, released, patience }
+        let (cut, numbers) = (Cut::default(), AtHand::default());
+        Claimer {
+            shared,
+            block,
+            at,
+            position,
+            taken,
+            skipped,
+            got: 0,
+            numbers,
+            cut,
+            cheap,
+            released,
+            patience,
+        }
     }
 
     /// Takes the next frame, if there is one that the writer does not take back first. The time is
-    /// noted as that at which it was taken.
+    /// noted as that at which it was taken. None where [numbers](Claimer::numbers) are next.
     #[inline]
     pub(crate) fn claim(&mut self, now: u64) -> Result<Option<Claimed>, Violation> {
-        // Who is not wanted any more leaves what is there to others.
-        while !self.shared.is_closed() {
-            let Some((tag, len, size)) = self.next() else {
-                if self.fill()? {
-                    continue;
-                }
-                return Ok(None);
-            };
-            if self.skipped > 0 {
-                self.skipped -= 1;
-                self.pass(size, len);
-            } else if self.is_mine(now)? {
+        while let Some(Head::Frame(tag, len, size)) = self.come()? {
+            if self.is_mine(now)? {
                 return Ok(Some(Claimed { tag, body: self.pass(size, len) }));
             }
         }
@@ -95,7 +103,7 @@ impl Claimer {
         tag: u32,
         now: u64,
     ) -> Result<Option<Range<usize>>, Violation> {
-        if self.skipped > 0 || self.shared.is_closed() {
+        if self.skipped > 0 || self.shared.is_closed() || self.is_in_numbers() {
             return Ok(None);
         }
         match self.next() {
@@ -120,17 +128,19 @@ impl Claimer {
             return self.settle(next);
         }
         self.taken = next;
+        self.got += 1;
         Ok(true)
     }
 
     /// The writer has taken frames back meanwhile, or is about to: whether this one is still here.
     #[cold]
-    fn settle(&mut self, next: u64) -> Result<bool, Violation> {
+    pub(super) fn settle(&mut self, next: u64) -> Result<bool, Violation> {
         let Some(cut) = self.decided() else { return Ok(false) };
         self.cut = cut;
         self.shared.control().read.0.known.store(cut.word(), Release);
         if next > cut.to() {
             self.taken = next;
+            self.got += 1;
             return Ok(true);
         }
         // The writer saw the last one that was taken, or that which is.
@@ -139,6 +149,7 @@ impl Claimer {
             return Err(Violation);
         }
         self.taken = cut.to();
+        self.got += u64::from(is_mine);
         self.skipped = cut.to() + 1 - next - u64::from(is_mine);
         Ok(is_mine)
     }
@@ -165,13 +176,25 @@ impl Claimer {
         }
     }
 
+    /// How many frames were taken that this side has.
+    #[inline]
+    pub(crate) fn got(&self) -> u64 {
+        self.got
+    }
+
     /// Goes on behind the next frame: where its body is.
     #[inline]
-    fn pass(&mut self, size: usize, len: usize) -> Range<usize> {
+    pub(super) fn pass(&mut self, size: usize, len: usize) -> Range<usize> {
         let start = self.at + HEADER as usize;
-        self.at += size;
-        self.position += size as u64;
+        self.go_on(size as u64);
         start..start + len
+    }
+
+    /// Goes on behind so many bytes.
+    #[inline(always)]
+    pub(super) fn go_on(&mut self, size: u64) {
+        self.at += size as usize;
+        self.position += size;
     }
 
     /// What was copied.
@@ -191,7 +214,7 @@ impl Claimer {
 
     /// Tag, length of the body and size of the next frame, if it was copied whole.
     #[inline]
-    fn next(&self) -> Option<(u32, usize, usize)> {
+    pub(super) fn next(&self) -> Option<(u32, usize, usize)> {
         let rest = &self.block[self.at..];
         let header = u64::from_le_bytes(*rest.first_chunk()?);
         let len = header & u64::from(u32::MAX);
@@ -201,7 +224,7 @@ impl Claimer {
 
     /// Copies more frames; whether there were any. What was taken before is done.
     #[cold]
-    fn fill(&mut self) -> Result<bool, Violation> {
+    pub(super) fn fill(&mut self) -> Result<bool, Violation> {
         self.release();
         self.block.clear();
         self.at = 0;

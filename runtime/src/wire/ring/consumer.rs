@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::cut::fence_of_reader;
+use super::numbers::Reading;
 use super::{HEADER, Shared, Violation, footprint};
 use crate::wire::patience::Patience;
 
@@ -33,15 +34,17 @@ impl From<Violation> for PopError {
 /// Reads frames, one after the other. They are copied out of the ring many at a time, and then taken
 /// one by one.
 pub(crate) struct Consumer {
-    shared: Shared,
+    pub(super) shared: Shared,
     /// What was copied, and where in it the next frame begins.
     block: Vec<u8>,
     at: usize,
     /// Up to where frames were taken, and up to where the writer was told so.
-    taken: u64,
+    pub(super) taken: u64,
     released: u64,
     /// Up to where frames were known to be complete.
-    seen: u64,
+    pub(super) seen: u64,
+    /// The frame of numbers in which it is.
+    pub(super) numbers: Reading,
     timed: bool,
     /// Who waits for room has fences that are for this side as well.
     cheap: bool,
@@ -77,6 +80,7 @@ impl Consumer {
             taken,
             released,
             seen,
+            numbers: Reading::default(),
             timed: false,
             cheap: false,
             patience,
@@ -173,12 +177,29 @@ impl Consumer {
         self.at_hand().ok_or(Violation).map(Some)
     }
 
+    /// Looks what is there; whether there is something that was not taken.
+    pub(crate) fn look_ahead(&mut self) -> Result<bool, Violation> {
+        self.look()?;
+        Ok(self.sees_more())
+    }
+
+    /// Whether there is something that was [seen](Consumer::look_ahead) and not taken.
+    pub(crate) fn sees_more(&self) -> bool {
+        self.taken != self.seen
+    }
+
     /// Copies all that is there behind what is in the buffer, without a look at it.
     /// [`take_to`](Consumer::take_to) says up to where it was taken.
+    #[cfg(loom)]
     pub(crate) fn copy_all(&mut self, into: &mut Vec<u8>) -> Result<u64, Violation> {
         self.look()?;
+        Ok(self.copy_seen(into))
+    }
+
+    /// The same of what was seen.
+    pub(crate) fn copy_seen(&self, into: &mut Vec<u8>) -> u64 {
         self.shared.data.read(self.taken, (self.seen - self.taken) as usize, into);
-        Ok(self.taken)
+        self.taken
     }
 
     /// Has taken the frames up to a position, and is done with them.
@@ -272,7 +293,7 @@ impl Consumer {
 
     /// Looks whether there is more. The answer is checked: it never goes back, never further than
     /// the ring is long, and stays aligned.
-    fn look(&mut self) -> Result<bool, Violation> {
+    pub(super) fn look(&mut self) -> Result<bool, Violation> {
         let written = self.shared.control().written.0.load(Acquire);
         if written == self.seen {
             return Ok(false);

@@ -11,14 +11,14 @@
 //! - A side keeps its own position privately and only publishes it; it never reads it back.
 //! - Every position and length of the other side is checked before it is used. One that cannot be
 //!   is a [`Violation`], never a hang and never an access out of bounds.
-//! - A frame is visible only when it is complete.
+//! - A frame is visible only when it is complete; one of [numbers] word by word.
 //! - Who sleeps has said so before the last look; who publishes looks for a sleeper afterwards.
 //!   Both have a full fence in between, so that one of them sees the other; where one side sleeps so
 //!   rarely that it can pay for both, the other's is [cheap](cut). A process may be killed between the
 //!   two, so **whoever observes a death tolls the bells**.
 //!
 //! Bytes are copied through raw pointers: a reference to memory that another process writes would
-//! be undefined behaviour. The whole protocol is checked by loom in `model`.
+//! be undefined behaviour. The whole protocol is checked by loom in `model` and those beside it.
 
 mod claimer;
 mod consumer;
@@ -31,6 +31,9 @@ mod feeder;
 mod model;
 #[cfg(all(test, loom))]
 mod model_claims;
+#[cfg(all(test, loom))]
+mod model_numbers;
+mod numbers;
 mod producer;
 mod waiting;
 
@@ -45,6 +48,9 @@ pub(crate) use control::Shared;
 pub(crate) use control::{CONTROL, Control};
 pub(crate) use count::Count;
 pub(crate) use feeder::Feeder;
+#[cfg(not(loom))]
+pub(crate) use numbers::WORD;
+pub(crate) use numbers::{MOST, NUMBERS};
 pub(crate) use producer::{Producer, PushError};
 pub(crate) use waiting::WaitingRoom;
 

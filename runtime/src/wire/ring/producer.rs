@@ -30,10 +30,12 @@ impl From<Violation> for PushError {
 
 /// Writes frames, one after the other.
 pub(crate) struct Producer {
-    shared: Shared,
-    written: u64,
+    pub(super) shared: Shared,
+    pub(super) written: u64,
     /// Up to where the consumer was known to be done.
     done: u64,
+    /// How many numbers the frame that was begun has room for; 0 if none was.
+    pub(super) numbers: u64,
     /// Whether the reader was told that nothing will follow.
     #[cfg(not(loom))]
     finished: bool,
@@ -46,6 +48,7 @@ impl Producer {
             shared,
             written: 0,
             done: 0,
+            numbers: 0,
             #[cfg(not(loom))]
             finished: false,
             patience: Patience::new(),
@@ -154,13 +157,21 @@ impl Producer {
         blocked: impl FnOnce(),
     ) -> Result<(), PushError> {
         debug_assert!(len <= self.longest());
+        self.end_numbers();
         let size = footprint(len as u64);
+        self.make_room(size, blocked)?;
+        self.lay_down(u64::from(tag) << 32 | len as u64, pieces);
+        self.publish(size);
+        Ok(())
+    }
+
+    /// Waits until there is room. Where there is none yet, `blocked` is called before that.
+    #[inline]
+    pub(super) fn make_room(&mut self, size: u64, blocked: impl FnOnce()) -> Result<(), PushError> {
         if !self.fits(size)? {
             blocked();
             self.wait(size, None)?;
         }
-        self.lay_down(u64::from(tag) << 32 | len as u64, pieces);
-        self.publish(size);
         Ok(())
     }
 
