@@ -28,6 +28,10 @@ pub(crate) struct Workbench<'a> {
     told: u64,
 }
 
+/// How many numbers go at the most without a look at the clock, which takes as long as a few of them.
+/// They do only where as many just now took no tick of it.
+const STINT: u64 = 16;
+
 /// How long results may be there at the most before the worker looks whether the pool waits for
 /// them, in nanoseconds.
 const UNHEARD: u64 = 2_000_000;
@@ -106,10 +110,13 @@ impl Workbench<'_> {
         &mut self,
         mut each: impl FnMut(&mut Results, u64) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
+        let (mut stint, mut last) = (1, 0);
         while self.tasks.is_in_numbers() {
             let now = self.now();
+            stint = if now == last { (2 * stint).min(STINT) } else { 1 };
+            last = now;
             let Workbench { tasks, results, .. } = self;
-            tasks.claimer.claim_numbers(now, 1, |number| each(results, number))?;
+            tasks.claimer.claim_numbers(now, stint, |number| each(results, number))?;
         }
         Ok(())
     }

@@ -110,12 +110,13 @@ impl<'p, P: Process, I: Iterator<Item = P::Input>> Run<'p, P, I> {
         hook: Option<Hook<'p>>,
     ) -> Self {
         let mut call = Call::new::<P>(terms, Sink::Many(VecDeque::new().into()));
-        // Nothing of numbers that travel as such says where a chunk ends whose size was given.
+        // Numbers that travel as such have no time each, and nothing of them says where a chunk ends whose
+        // size was given.
         call.numbers = wire::is_number::<P::Input>()
             && wire::is_number::<P::Output>()
             && matches!(engine, Engine::Workers(_))
             && engine.max_message() >= WORD as usize
-            && terms.chunk_size.is_none();
+            && (terms.timeout, terms.chunk_size) == (None, None);
         let call = Arc::new(call);
         let (mut window, mut chunk, mut counted, mut refused) = (0, 1, None, false);
         if let Engine::Workers(shared) = engine {
