@@ -13,7 +13,11 @@
 const SPAN: u64 = 2_000_000;
 
 /// No chunk has more tasks, however short they are: by then the way costs next to nothing.
-const MOST: u64 = 4096;
+pub(crate) const MOST: u64 = 4096;
+
+/// The same of tasks that are numbers, which take so little that a chunk of that size is done before
+/// anybody who sleeps is awake.
+pub(crate) const MOST_NUMBERS: u64 = 16_000;
 
 /// How long the tasks of one function take, and so how many of them make a chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,11 +48,11 @@ impl Pace {
         self.estimate
     }
 
-    /// How many tasks to hand over at once, at least one: of so many that are left to hand over, if that
-    /// is known, and for so many workers.
-    pub(crate) fn chunk(self, left: Option<u64>, workers: u64) -> u64 {
-        let fitting = self.estimate.map_or(1, |estimate| SPAN / estimate).min(MOST);
-        let share = left.map_or(MOST, |left| left.div_ceil(workers.saturating_mul(2).max(1)));
+    /// How many tasks to hand over at once, at least one and so many at the most: of so many that are left
+    /// to hand over, if that is known, and for so many workers.
+    pub(crate) fn chunk(self, left: Option<u64>, workers: u64, most: u64) -> u64 {
+        let fitting = self.estimate.map_or(1, |estimate| SPAN / estimate).min(most);
+        let share = left.map_or(most, |left| left.div_ceil(workers.saturating_mul(2).max(1)));
         fitting.min(share).max(1)
     }
 }
@@ -75,7 +79,7 @@ mod tests {
             for (tasks, nanos) in measured {
                 pace.measured(tasks, nanos);
 
-                let chunk = pace.chunk(left, workers);
+                let chunk = pace.chunk(left, workers, MOST);
                 prop_assert!((1..=MOST).contains(&chunk));
                 prop_assert!(chunk == 1 || pace.estimate().is_some_and(|it| chunk * it <= SPAN));
                 if let Some(left) = left {
@@ -109,11 +113,11 @@ mod tests {
             let ideal = (SPAN / task).clamp(1, MOST);
             let mut pace = Pace::default();
             for _ in 0..10 {
-                let chunk = pace.chunk(None, 2);
+                let chunk = pace.chunk(None, 2, MOST);
                 pace.measured(chunk, chunk * task + WAY);
             }
 
-            let chunk = pace.chunk(None, 2);
+            let chunk = pace.chunk(None, 2, MOST);
 
             prop_assert!(chunk <= ideal && chunk * 4 >= ideal, "{chunk}, not {ideal}");
         }
@@ -138,21 +142,21 @@ mod tests {
     #[test]
     fn who_knows_nothing_hands_over_one_task() {
         let mut pace = Pace::default();
-        assert_eq!((pace.estimate(), pace.chunk(None, 4)), (None, 1));
+        assert_eq!((pace.estimate(), pace.chunk(None, 4, MOST)), (None, 1));
 
         pace.measured(0, 1_000);
-        assert_eq!((pace.estimate(), pace.chunk(Some(1_000_000), 4)), (None, 1));
+        assert_eq!((pace.estimate(), pace.chunk(Some(1_000_000), 4, MOST)), (None, 1));
     }
 
     #[test]
     fn tasks_that_become_slow_travel_one_by_one_from_the_next_chunk_on() {
         let mut pace = Pace::default();
         pace.measured(4096, 409_600);
-        assert_eq!((pace.estimate(), pace.chunk(None, 2)), (Some(100), 4096));
+        assert_eq!((pace.estimate(), pace.chunk(None, 2, MOST)), (Some(100), 4096));
 
         pace.measured(1, 1_000_000_000);
 
-        assert_eq!(pace.chunk(None, 2), 1);
+        assert_eq!(pace.chunk(None, 2, MOST), 1);
     }
 
     #[test]
@@ -161,10 +165,10 @@ mod tests {
         pace.measured(500, 500_000);
         // A time slice of somebody else's.
         pace.measured(500, 4_500_000);
-        assert!(pace.chunk(None, 2) >= 150, "{pace:?}");
+        assert!(pace.chunk(None, 2, MOST) >= 150, "{pace:?}");
 
         pace.measured(166, 166_000);
-        assert!(pace.chunk(None, 2) >= 250, "{pace:?}");
+        assert!(pace.chunk(None, 2, MOST) >= 250, "{pace:?}");
     }
 
     #[test]
@@ -175,7 +179,7 @@ mod tests {
         let mut chunks = Vec::new();
         let mut left = 100;
         while left > 0 {
-            chunks.push(pace.chunk(Some(left), 2));
+            chunks.push(pace.chunk(Some(left), 2, MOST));
             left -= chunks[chunks.len() - 1];
         }
 
@@ -256,7 +260,7 @@ mod tests {
                     if worker.chunks.len() >= ahead || left.is_empty() {
                         continue;
                     }
-                    let size = pace.chunk(Some(left.len() as u64), workers as u64);
+                    let size = pace.chunk(Some(left.len() as u64), workers as u64, MOST);
                     let (chunk, rest) = left.split_at(left.len().min(size as usize));
                     let takes = chunk.iter().sum::<u64>() + HANDOVER;
                     worker.chunks.push_back((takes, size));

@@ -13,7 +13,7 @@ use super::link::Link;
 use super::state::nanos;
 use crate::error::{DecodeError, PoolError, TaskError, TaskFailure};
 use crate::outcome::ExitReason;
-use crate::policy::{Pace, Respawn, Verdict};
+use crate::policy::{MOST, MOST_NUMBERS, Pace, Respawn, Verdict};
 use crate::wire::{self, Decoder, Tag};
 
 /// What waits, and what is known of the workers together.
@@ -270,7 +270,9 @@ impl Desk {
             (Some(given), None) => given,
             (None, _) => {
                 let left = call.known_left().map(|left| left.saturating_add(self.queued));
-                self.paces.get(&call.function).map_or(1, |pace| pace.chunk(left, self.workers))
+                let most = if call.numbers { MOST_NUMBERS } else { MOST };
+                let pace = self.paces.get(&call.function);
+                pace.map_or(1, |pace| pace.chunk(left, self.workers, most))
             }
         };
         match call.terms.in_flight {

@@ -40,7 +40,7 @@ impl Pack {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.frames.len() >= BYTES
+        self.frames.len() >= if self.call.numbers { 2 * BYTES } else { BYTES }
     }
 
     /// Adds tasks until it is full: how many, and why the next one cannot be encoded if that is why it
