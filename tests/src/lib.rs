@@ -27,17 +27,22 @@ pub use program::{Place, Running, again, as_program, succeeds};
 pub const LIMIT: Duration = Duration::from_secs(30);
 
 /// Waits until the condition holds; whether it did within the limit.
+///
+/// Of each wait only so much counts as it was to take, and a little: a machine that does not come back to
+/// this thread has no time for others either.
 pub fn soon(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
-    let start = Instant::now();
-    loop {
-        if condition() {
-            return true;
-        }
-        if start.elapsed() >= limit {
+    const STEP: Duration = Duration::from_millis(2);
+
+    let mut left = limit;
+    while !condition() {
+        if left.is_zero() {
             return false;
         }
-        std::thread::sleep(Duration::from_millis(2));
+        let start = Instant::now();
+        std::thread::sleep(STEP);
+        left = left.saturating_sub(start.elapsed().min(2 * STEP));
     }
+    true
 }
 
 /// Waits until the condition holds.
