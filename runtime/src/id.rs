@@ -129,6 +129,7 @@ impl Right {
     }
 
     /// Whether nobody waits for the answer any more.
+    #[unsafe(link_section = ".procession.start")]
     pub(crate) fn is_late(&self) -> bool {
         let soon = sys::coarse_nanos().saturating_add(TICK);
         self.until <= soon && self.until <= sys::monotonic_nanos()

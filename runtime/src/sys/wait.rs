@@ -25,20 +25,25 @@ pub(crate) fn wake_all(word: &AtomicU32) {
 
 /// The system's monotonic clock in nanoseconds: the same for all processes.
 #[cfg(not(loom))]
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn monotonic_nanos() -> u64 {
-    nanos(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
+    nanos(libc::CLOCK_MONOTONIC)
 }
 
 /// The same as of its last tick, some milliseconds ago: that costs a tenth.
 #[cfg(not(loom))]
-#[inline]
+#[unsafe(link_section = ".procession.start")]
 pub(crate) fn coarse_nanos() -> u64 {
-    nanos(rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse))
+    nanos(libc::CLOCK_MONOTONIC_COARSE)
 }
 
+/// Asked the way in which std asks: any other is more of the program that each process would touch.
 #[cfg(not(loom))]
-#[inline]
-fn nanos(now: rustix::time::Timespec) -> u64 {
+#[inline(always)]
+fn nanos(clock: libc::clockid_t) -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the time is written to a local variable.
+    unsafe { libc::clock_gettime(clock, &raw mut now) };
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
