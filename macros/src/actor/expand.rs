@@ -215,7 +215,7 @@ mod tests {
                         <i64 as ::procession::__private::parts::Answered>::ask_async(
                             self.to,
                             self.limit,
-                            |reply| __CounterMessage::add(n, reply),
+                            |reply| __CounterMessage::add(n, reply)
                         )
                     }
                 },

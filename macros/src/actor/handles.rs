@@ -108,61 +108,32 @@ pub(super) fn handles(actor: &StructActor) -> TokenStream {
 /// A method that waits for the answer.
 fn ask(actor: &StructActor, method: &Method, to: &TokenStream, limit: &TokenStream) -> TokenStream {
     let StructActor { runtime, .. } = actor;
-    let private = private(runtime);
-    let message = message_name(actor);
-    let Method { visibility, copied, ident, parameters, output } = method;
-    let (cfgs, deprecated, docs) = (&copied.cfgs, &copied.deprecated, &copied.docs);
-    let (names, types) = names_and_types(parameters);
-    let reply = reply();
-    let answered = as_answered(output, &private);
+    let Method { ident, output, .. } = method;
+    let (answered, message) = asked(actor, method);
     let about = format!(" Has the actor run `{ident}`, and waits for what it returns.");
-    quote! {
-        #(#cfgs)*
-        #(#deprecated)*
-        #[doc = #about]
-        #[doc = ""]
-        #(#docs)*
-        #[doc = ""]
-        #[doc = " # Errors"]
-        #[doc = ""]
-        #[doc = " If the message was not sent, or not answered in time."]
-        #visibility fn #ident(
-            &self,
-            #(#names: #types),*
-        ) -> ::core::result::Result<#output, #runtime::AskError> {
-            #answered::ask(#to, #limit, |#reply| #message::#ident(#(#names,)* #reply))
-        }
-    }
+    let errors = Some(" If the message was not sent, or not answered in time.");
+    let returns = quote!(::core::result::Result<#output, #runtime::AskError>);
+    sent(method, &about, errors, &returns, &quote!(#answered::ask(#to, #limit, #message)))
 }
 
 /// A method that waits without a thread.
 fn ask_async(actor: &StructActor, method: &Method) -> TokenStream {
     let StructActor { runtime, .. } = actor;
-    let private = private(runtime);
-    let message = message_name(actor);
-    let Method { visibility, copied, ident, parameters, output } = method;
-    let (cfgs, deprecated, docs) = (&copied.cfgs, &copied.deprecated, &copied.docs);
-    let (names, types) = names_and_types(parameters);
-    let reply = reply();
-    let answered = as_answered(output, &private);
+    let Method { ident, output, .. } = method;
+    let (answered, message) = asked(actor, method);
     let about = format!(" Has the actor run `{ident}`; what it returns is what is awaited.");
-    quote! {
-        #(#cfgs)*
-        #(#deprecated)*
-        #[doc = #about]
-        #[doc = ""]
-        #(#docs)*
-        #visibility fn #ident(
-            &self,
-            #(#names: #types),*
-        ) -> #runtime::AskFuture<#output> {
-            #answered::ask_async(
-                self.to,
-                self.limit,
-                |#reply| #message::#ident(#(#names,)* #reply),
-            )
-        }
-    }
+    let returns = quote!(#runtime::AskFuture<#output>);
+    let body = quote!(#answered::ask_async(self.to, self.limit, #message));
+    sent(method, &about, None, &returns, &body)
+}
+
+/// The result as what can be answered, and how the message is made from the right to answer.
+fn asked(actor: &StructActor, method: &Method) -> (TokenStream, TokenStream) {
+    let Method { ident, parameters, output, .. } = method;
+    let (message, reply) = (message_name(actor), reply());
+    let (names, _) = names_and_types(parameters);
+    let made = quote!(|#reply| #message::#ident(#(#names,)* #reply));
+    (as_answered(output, &private(&actor.runtime)), made)
 }
 
 /// A method that does not wait.
@@ -170,28 +141,48 @@ fn tell(actor: &StructActor, method: &Method) -> TokenStream {
     let StructActor { runtime, .. } = actor;
     let private = private(runtime);
     let message = message_name(actor);
+    let Method { ident, parameters, .. } = method;
+    let (names, _) = names_and_types(parameters);
+    let about = format!(" Has the actor run `{ident}`, and does not wait for it.");
+    let errors = Some(" If the message was not sent.");
+    let returns = quote!(::core::result::Result<(), #runtime::SendError>);
+    let body = quote! {
+        #private::parts::tell(
+            self.to,
+            #message::#ident(#(#names,)* ::core::option::Option::None),
+        )
+    };
+    sent(method, &about, errors, &returns, &body)
+}
+
+/// A method that sends what the user's method of that name takes.
+fn sent(
+    method: &Method,
+    about: &str,
+    errors: Option<&str>,
+    returns: &TokenStream,
+    body: &TokenStream,
+) -> TokenStream {
     let Method { visibility, copied, ident, parameters, .. } = method;
     let (cfgs, deprecated, docs) = (&copied.cfgs, &copied.deprecated, &copied.docs);
     let (names, types) = names_and_types(parameters);
-    let about = format!(" Has the actor run `{ident}`, and does not wait for it.");
+    let errors = errors.map(|errors| {
+        quote! {
+            #[doc = ""]
+            #[doc = " # Errors"]
+            #[doc = ""]
+            #[doc = #errors]
+        }
+    });
     quote! {
         #(#cfgs)*
         #(#deprecated)*
         #[doc = #about]
         #[doc = ""]
         #(#docs)*
-        #[doc = ""]
-        #[doc = " # Errors"]
-        #[doc = ""]
-        #[doc = " If the message was not sent."]
-        #visibility fn #ident(
-            &self,
-            #(#names: #types),*
-        ) -> ::core::result::Result<(), #runtime::SendError> {
-            #private::parts::tell(
-                self.to,
-                #message::#ident(#(#names,)* ::core::option::Option::None),
-            )
+        #errors
+        #visibility fn #ident(&self, #(#names: #types),*) -> #returns {
+            #body
         }
     }
 }

@@ -109,16 +109,18 @@ impl<M: 'static> Address<M> {
         Ok(Some(slot))
     }
 
-    fn with<T>(
+    /// Asks, if it can be told where.
+    fn asking<T>(
         &self,
-        act: impl FnOnce(Addressee<'_>) -> T,
-        refuse: impl FnOnce(Undelivered) -> T,
-    ) -> T {
+        ask: impl FnOnce(Addressee<'_>) -> Result<T, AskError<M>>,
+    ) -> Result<T, AskError<M>> {
         match self.find() {
             Ok(slot) => {
-                act(Addressee { name: &self.name, place: &self.place, slot: slot.as_ref() })
+                ask(Addressee { name: &self.name, place: &self.place, slot: slot.as_ref() })
             }
-            Err(why) => refuse(why),
+            Err(reason) => {
+                Err(AskError::NotDelivered { actor: self.name.clone(), reason, message: None })
+            }
         }
     }
 }
@@ -191,12 +193,7 @@ impl<M: Serialize + 'static> Address<M> {
         message: impl FnOnce(Reply<R>) -> M,
         limit: Duration,
     ) -> Result<R, AskError<M>> {
-        self.with(
-            |addressee| addressee.ask(message, limit),
-            |reason| {
-                Err(AskError::NotDelivered { actor: self.name.clone(), reason, message: None })
-            },
-        )
+        self.asking(|addressee| addressee.ask(message, limit))
     }
 
     /// Asks without blocking a thread: the answer is a future, for any executor.
@@ -243,12 +240,7 @@ impl<M: Serialize + 'static> Address<M> {
         message: impl FnOnce(Reply<R>) -> M,
         limit: Duration,
     ) -> Result<Asking, AskError<M>> {
-        self.with(
-            |addressee| addressee.begin_asking(message, limit),
-            |reason| {
-                Err(AskError::NotDelivered { actor: self.name.clone(), reason, message: None })
-            },
-        )
+        self.asking(|addressee| addressee.begin_asking(message, limit))
     }
 }
 

@@ -5,10 +5,10 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use procession::{Pool, TaskFailure, process};
-use procession_tests::{BOTH, Over};
+use procession_tests::{BOTH, Over, not_tested};
 
 use super::done_once::killer;
 use super::work::{Files, builder, pool, square};
@@ -51,13 +51,13 @@ fn leave(n: u64) -> u64 {
     n
 }
 
-/// Takes so many milliseconds.
+/// Takes so many milliseconds, and says who did.
 #[process]
-fn doze(millis: u64) -> u64 {
+fn doze(millis: u64) -> u32 {
     if millis > 0 {
         std::thread::sleep(Duration::from_millis(millis));
     }
-    millis
+    std::process::id()
 }
 
 #[test]
@@ -127,67 +127,55 @@ fn left(file: &Path) -> BTreeMap<u64, u32> {
     counts
 }
 
-fn leaving(over: Over, files: &Files) -> (Arc<Pool>, std::path::PathBuf) {
-    let file = files.file();
-    let pool = builder(over).workers(2).env("LEFT", &file).build().unwrap();
-    (Arc::new(pool), file)
-}
-
-/// Workers are killed at moments that nobody chose, in the middle of frames of many.
-#[test]
-fn killing_workers_at_any_moment_runs_no_number_twice_and_forgets_none() {
+/// Maps numbers while workers are killed at moments that nobody chose, in the middle of frames of many: the
+/// pool, and how often each number ran.
+fn storm(over: Over, retries: u32) -> (Arc<Pool>, BTreeMap<u64, u32>) {
     const ROUND: u64 = 20_000;
-    for over in BOTH {
-        let rounds = if over.is_frames() { 2 } else { 10 };
-        let files = Files::new();
-        let (pool, file) = leaving(over, &files);
-        let (stop, killer) = killer(&pool);
+    let rounds = if over.is_frames() { 2 } else { 10 };
+    let files = Files::new();
+    let file = files.file();
+    let pool = Arc::new(builder(over).workers(2).env("LEFT", &file).build().unwrap());
+    let (stop, killer) = killer(&pool);
 
-        let mut failed = 0;
-        for round in 0..rounds {
-            let results = pool.try_map::<leave>(round * ROUND..(round + 1) * ROUND);
-            assert_eq!(results.len() as u64, ROUND);
-            for (n, result) in (round * ROUND..).zip(results) {
-                match result {
-                    Ok(value) => assert_eq!(value, n),
-                    Err(_) => failed += 1,
-                }
+    let mut failed = 0;
+    for round in 0..rounds {
+        let numbers = round * ROUND..(round + 1) * ROUND;
+        let results = pool.tasks::<leave>().retries(retries).try_map(numbers.clone());
+        assert_eq!(results.len() as u64, ROUND);
+        for (n, result) in numbers.zip(results) {
+            match result {
+                Ok(value) => assert_eq!(value, n),
+                Err(_) => failed += 1,
             }
         }
-        stop.send(()).unwrap();
-        killer.join().unwrap();
+    }
+    stop.send(()).unwrap();
+    killer.join().unwrap();
 
-        let counts = left(&file);
+    let counts = left(&file);
+    // One that failed may have been taken and not have written yet.
+    assert!(counts.len() as u64 + failed >= rounds * ROUND, "{over:?}: {failed} failed");
+    (pool, counts)
+}
+
+#[test]
+fn killing_workers_at_any_moment_runs_no_number_twice_and_forgets_none() {
+    for over in BOTH {
+        let (_, counts) = storm(over, 0);
+
         let twice: Vec<_> = counts.iter().filter(|(_, times)| **times != 1).collect();
         assert!(twice.is_empty(), "{over:?}: {twice:?}");
-        // One that failed may have been taken and not have written yet.
-        assert!(counts.len() as u64 + failed >= rounds * ROUND, "{over:?}: {failed} failed");
     }
 }
 
 #[test]
 fn killing_workers_at_any_moment_repeats_no_number_but_what_is_counted_as_a_retry() {
-    const ROUND: u64 = 20_000;
     for over in BOTH {
-        let rounds = if over.is_frames() { 2 } else { 10 };
-        let files = Files::new();
-        let (pool, file) = leaving(over, &files);
-        let (stop, killer) = killer(&pool);
+        let (pool, counts) = storm(over, 2);
 
-        let mut failed = 0;
-        for round in 0..rounds {
-            let numbers = round * ROUND..(round + 1) * ROUND;
-            let results = pool.tasks::<leave>().retries(2).try_map(numbers);
-            failed += results.iter().filter(|result| result.is_err()).count() as u64;
-        }
-        stop.send(()).unwrap();
-        killer.join().unwrap();
         let retried = pool.progress().retried;
-
-        let counts = left(&file);
         let again: u32 = counts.values().map(|times| times - 1).sum();
         assert!(u64::from(again) <= retried, "{over:?}: {again} ran again, {retried} retried");
-        assert!(counts.len() as u64 + failed >= rounds * ROUND, "{over:?}: {failed} failed");
     }
 }
 
@@ -196,18 +184,18 @@ fn killing_workers_at_any_moment_repeats_no_number_but_what_is_counted_as_a_retr
 fn numbers_that_become_slow_do_not_wait_for_one_another() {
     for over in BOTH {
         if over.is_frames() {
-            // What was sent there cannot be taken back.
+            not_tested("what was sent to a worker that shares no memory cannot be taken back");
             continue;
         }
         let pool = pool(over, 4);
         pool.map::<doze>(std::iter::repeat_n(0, 20_000)).unwrap();
 
-        let begun = Instant::now();
         let numbers = std::iter::repeat_n(0, 200).chain(std::iter::repeat_n(300, 12));
-        let all = pool.map::<doze>(numbers).unwrap();
+        let by = pool.map::<doze>(numbers).unwrap();
 
-        assert_eq!(all.iter().sum::<u64>(), 12 * 300);
-        // One after the other they take 3.6 seconds, and evenly shared 0.9.
-        assert!(begun.elapsed() < Duration::from_millis(2_500), "{over:?}: {:?}", begun.elapsed());
+        // Evenly shared each of the four has three of them.
+        let slow = &by[200..];
+        let most = slow.iter().map(|one| slow.iter().filter(|other| *other == one).count()).max();
+        assert!(most.unwrap() <= 8, "{over:?}: {slow:?}");
     }
 }
