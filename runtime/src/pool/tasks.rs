@@ -116,8 +116,9 @@ impl<'p, P: Process> Tasks<'p, P> {
     }
 
     /// How many tasks travel to a worker at once. Unless told that follows from how long tasks take:
-    /// those that take no time travel in thousands, long ones one by one, and fewer towards the end
-    /// (guided self-scheduling: Polychronopoulos and Kuck, 1987).
+    /// those that take no time travel in thousands (up to 4096, and up to 16,000 whose argument and result
+    /// are numbers), long ones one by one, and fewer towards the end (guided self-scheduling:
+    /// Polychronopoulos and Kuck, 1987).
     ///
     /// It is a wish: what was told by [`in_flight`](Tasks::in_flight) bounds it, inputs of more than 64 KiB
     /// together are cut, and to a worker that is [`untrusted`](crate::PoolBuilder::untrusted) no more than 8
