@@ -113,13 +113,43 @@ impl fmt::Display for ProcessId {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Right {
     /// Never used twice in the tree, and not to be guessed.
+    #[serde(with = "whole")]
     pub(crate) number: u64,
     /// Who waits for the answer.
     pub(crate) asker: ProcessId,
     /// Until when, in nanoseconds of the monotonic clock, which is the same for all processes.
+    #[serde(with = "whole")]
     pub(crate) until: u64,
     /// Whether it is in another message than the one that asks.
     pub(crate) passed: bool,
+}
+
+/// Large numbers as their eight bytes: as numbers of any size they would be written piece by piece.
+mod whole {
+    use super::{Deserializer, Error, Serializer, Visitor, fmt};
+
+    pub(super) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&number.to_le_bytes())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        struct Whole;
+        impl Visitor<'_> for Whole {
+            type Value = u64;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("eight bytes")
+            }
+
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<u64, E> {
+                match bytes.try_into() {
+                    Ok(bytes) => Ok(u64::from_le_bytes(bytes)),
+                    Err(_) => Err(E::invalid_length(bytes.len(), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_bytes(Whole)
+    }
 }
 
 impl Right {

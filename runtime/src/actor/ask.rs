@@ -12,7 +12,7 @@ use super::reply::Reply;
 use crate::error::{AskError, SendError, Undelivered};
 use crate::id::{Place, Right};
 use crate::route::{self, Arrival, Asking, Mail, Slot, Told, Unanswered, Woken};
-use crate::sys::monotonic_nanos;
+use crate::sys::{moment, monotonic_nanos};
 use crate::wire::{Claims, Encoder, ShortRow, Tag, asking, begin_lending, lending};
 use crate::worker::longest;
 
@@ -68,7 +68,7 @@ impl Addressee<'_> {
         {
             return Ok(());
         }
-        self.deliver_slowly::<M>(row.into_encoder(limit), claims.unwrap_or_default(), room)
+        self.deliver_slowly::<M>(row.into_encoder(limit), claims, room)
     }
 
     /// Sends a message that was encoded, and maybe waits.
@@ -76,7 +76,7 @@ impl Addressee<'_> {
     fn deliver_slowly<M>(
         &self,
         row: Encoder<'_>,
-        claims: Claims,
+        claims: Option<Claims>,
         room: Room,
     ) -> Result<(), Undelivered> {
         let mut mail = Mail { tag: Tag::Value, row, rights: Vec::new() };
@@ -118,11 +118,11 @@ impl Addressee<'_> {
     fn deliver<M>(
         &self,
         mail: &mut Mail<'_>,
-        claims: Claims,
+        mut claims: Option<Claims>,
         room: Room,
         asks: Option<u64>,
     ) -> Result<(), Undelivered> {
-        mail.rights = claims.rights();
+        mail.rights = claims.as_mut().map_or_else(Vec::new, |claims| take(&mut claims.rights));
         mail.tag = match mail.rights.as_slice() {
             [] => Tag::Value,
             [right] if asks == Some(right.number) => Tag::Ask,
@@ -164,7 +164,9 @@ impl Addressee<'_> {
             }
         }
         // Its rights are elsewhere now, so that dropping the message drops none of them.
-        claims.commit();
+        if let Some(claims) = claims {
+            claims.commit();
+        }
         Ok(())
     }
 
@@ -178,32 +180,32 @@ impl Addressee<'_> {
         M: Serialize + 'static,
         R: DeserializeOwned + 'static,
     {
-        let now = Instant::now();
-        let deadline = now.checked_add(limit).unwrap_or(now + Duration::from_secs(1 << 30));
         let own = self.slot.is_some_and(|slot| slot.in_hand_here());
-        let asking = self.begin()?;
-        self.send_asking(&asking, message, Room::Within(limit), limit, own)?;
+        let asking = self.begin(route::begin_here)?;
+        let until = end_of(limit);
+        self.send_asking(&asking, message, Room::Within(limit), until, own)?;
+        let deadline = moment(until);
         let told = match self.slot {
-            Some(slot) => slot.answers.wait(&asking.0, deadline),
+            Some(slot) => slot.answers.wait(&asking, deadline),
             None => sleep(&asking, deadline),
         };
         if told.is_none()
             && let Some(slot) = self.slot
         {
             // Somebody has to take the answer out of the lane when it comes.
-            let _ = slot.answers.unattend_sent(&asking.0);
+            let _ = slot.answers.unattend_sent(&asking);
         }
         conclude(told, self.name, limit)
     }
 
     /// Begins an ask; not in a copy made by `fork`, where nothing could be locked.
-    fn begin<M>(&self) -> Result<Asking, AskError<M>> {
+    fn begin<M>(&self, begin: fn() -> Asking) -> Result<Asking, AskError<M>> {
         if crate::sys::is_copy() {
             let (actor, reason) = (self.name.to_owned(), Undelivered::Forked);
             return Err(AskError::NotDelivered { actor, reason, message: None });
         }
         route::ready();
-        Ok(route::begin())
+        Ok(begin())
     }
 
     fn send_asking<M, R>(
@@ -211,21 +213,19 @@ impl Addressee<'_> {
         asking: &Asking,
         message: impl FnOnce(Reply<R>) -> M,
         room: Room,
-        limit: Duration,
+        until: u64,
         own: bool,
     ) -> Result<(), AskError<M>>
     where
         M: Serialize + 'static,
     {
-        let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-        let until = monotonic_nanos().saturating_add(limit);
-        let right = Right::new(asking.0.number, route::here().clone(), until);
+        let right = Right::new(asking.number, route::here().clone(), until);
         let message = message(Reply::new(right, false));
         if own || own_place() == Some(self.place) {
             let why = Undelivered::Itself;
             return Err(SendError::new(self.name, why, message).into());
         }
-        Ok(self.tell_as(message, room, Some(asking.0.number))?)
+        Ok(self.tell_as(message, room, Some(asking.number))?)
     }
 
     /// The same as a future's first step and what follows.
@@ -237,31 +237,36 @@ impl Addressee<'_> {
     where
         M: Serialize + 'static,
     {
-        let asking = self.begin()?;
+        let asking = self.begin(route::begin)?;
         // Before there can be an answer: without somebody to read it there is to be none.
         if let Some(slot) = self.slot
-            && let Err(error) = slot.answers.unattend(&asking.0)
+            && let Err(error) = slot.answers.unattend(&asking)
         {
             let reason = Undelivered::System(error.to_string());
             let actor = self.name.to_owned();
             return Err(AskError::NotDelivered { actor, reason, message: None });
         }
-        let sent = self.send_asking(&asking, message, Room::Elsewhere, limit, false);
+        let sent = self.send_asking(&asking, message, Room::Elsewhere, end_of(limit), false);
         if let (Err(_), Some(slot)) = (&sent, self.slot) {
-            slot.answers.strike_out(asking.0.number);
+            slot.answers.strike_out(asking.number);
         }
         sent?;
         if let Some(slot) = self.slot {
             // Once more: a crash before the message was there has forgotten it. There is a thread.
-            let _ = slot.answers.unattend(&asking.0);
+            let _ = slot.answers.unattend(&asking);
         }
         Ok(asking)
     }
 }
 
+/// When a time is up that begins now, by the clock of all processes.
+fn end_of(limit: Duration) -> u64 {
+    monotonic_nanos().saturating_add(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX))
+}
+
 fn sleep(asking: &Asking, deadline: Instant) -> Option<Told> {
     loop {
-        match asking.0.sleep(deadline) {
+        match asking.ask.sleep(deadline) {
             Woken::Told(told) => return Some(told),
             Woken::Turn => {}
             Woken::Late => return None,
@@ -303,7 +308,7 @@ pub(super) fn conclude<M, R: DeserializeOwned + 'static>(
 
 /// Has the asker told that it is too late, in time.
 pub(super) fn in_time(asking: &Asking, limit: Duration) -> Option<route::Timer> {
-    let number = asking.0.number;
+    let number = asking.number;
     let when = Instant::now().checked_add(limit)?;
     route::at(when, move || {
         route::tell(number, Told::Not(Unanswered::Late));

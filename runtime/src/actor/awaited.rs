@@ -91,7 +91,7 @@ impl<R: DeserializeOwned + 'static, M> Future for AskFuture<R, M> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.get_mut().begun {
             Ok(Begun { asking, actor, limit, .. }) => {
-                let told = asking.0.poll(context.waker());
+                let told = asking.ask.poll(context.waker());
                 told.map(|told| conclude(Some(told), actor, *limit))
             }
             // Whoever polls it again after that waits in vain.

@@ -50,14 +50,14 @@ fn watch(actor: String, place: Place, given: &'static str, after: u32) -> Monito
     }
     route::ready();
     let asking = route::begin();
-    let right = Right::new(asking.0.number, route::here().clone(), u64::MAX);
+    let right = Right::new(asking.number, route::here().clone(), u64::MAX);
     let watched = if place.tree == crate::process::tree() {
         route::watch(&place.owner, place.target, given, after, right)
     } else {
         Err(Undelivered::Foreign)
     };
     if let Err(why) = watched {
-        route::tell(asking.0.number, Told::Not(Unanswered::NotDelivered(why)));
+        route::tell(asking.number, Told::Not(Unanswered::NotDelivered(why)));
     }
     Monitor { actor, place, given, asking }
 }
@@ -154,7 +154,7 @@ impl Monitor {
         loop {
             // A wait that is as long as anyone lives, in case the clock has no later time.
             let deadline = Instant::now() + Duration::from_secs(1 << 30);
-            if let Woken::Told(told) = self.asking.0.sleep(deadline) {
+            if let Woken::Told(told) = self.asking.ask.sleep(deadline) {
                 return told;
             }
         }
@@ -172,7 +172,7 @@ impl Monitor {
         let now = Instant::now();
         let deadline = now.checked_add(limit).unwrap_or(now + Duration::from_secs(1 << 30));
         loop {
-            match self.asking.0.sleep(deadline) {
+            match self.asking.ask.sleep(deadline) {
                 Woken::Told(told) => return Ok(self.down(told)),
                 Woken::Turn => {}
                 Woken::Late => return Err(self),
@@ -280,10 +280,10 @@ impl fmt::Debug for Downs {
 impl Drop for Monitor {
     fn drop(&mut self) {
         // It belongs to the process that this one was forked from.
-        if self.asking.0.is_told() || crate::sys::is_copy() {
+        if self.asking.ask.is_told() || crate::sys::is_copy() {
             return;
         }
-        route::forget(&self.place.owner, self.place.target, self.given, self.asking.0.number);
+        route::forget(&self.place.owner, self.place.target, self.given, self.asking.number);
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::de::Error as _;
 use serde::ser::Error as _;
@@ -12,9 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::Right;
 use crate::route::{Unanswered, answer};
-use crate::sys::monotonic_nanos;
+use crate::sys::moment;
 use crate::wire::{
-    Claim, Encoder, Tag, asks_with, come_too_late, drop_received, is_receiving, lend,
+    Encoder, Tag, asks_with, come_too_late, drop_received, is_lending, is_receiving, lend,
 };
 use crate::worker::{self, longest, worker};
 
@@ -113,12 +113,7 @@ impl<R> Reply<R> {
     /// # }
     /// ```
     pub fn deadline(&self) -> Instant {
-        let (now, nanos) = (Instant::now(), monotonic_nanos());
-        let until = match self.right.until.checked_sub(nanos) {
-            Some(left) => now.checked_add(Duration::from_nanos(left)),
-            None => now.checked_sub(Duration::from_nanos(nanos - self.right.until)),
-        };
-        until.unwrap_or(now)
+        moment(self.right.until)
     }
 
     fn pass(mut self, answered: Result<&Encoder<'_>, Unanswered>) {
@@ -234,13 +229,14 @@ impl<R> fmt::Debug for Reply<R> {
 
 impl<R> Serialize for Reply<R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let gone = Arc::clone(self.gone.get_or_init(Arc::default));
-        // What it is handed on in concerns others than the asker.
-        let right = Right { passed: !asks_with(&self.right), ..self.right.clone() };
-        if !lend(Claim { right: right.clone(), gone }) {
+        if !is_lending() {
             return Err(S::Error::custom("a `Reply` travels only in messages to actors"));
         }
-        right.serialize(serializer)
+        // What it is handed on in concerns others than the asker.
+        let right = Right { passed: !asks_with(&self.right), ..self.right.clone() };
+        let written = right.serialize(serializer)?;
+        lend(right, Arc::clone(self.gone.get_or_init(Arc::default)));
+        Ok(written)
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::Instant;
 
-use super::asks::{self, Ask, Random, Told, Unanswered, Woken};
+use super::asks::{self, Ask, Asking, Random, Told, Unanswered, Woken};
 use super::life::Life;
 use crate::outcome::Intent;
 use crate::wire::{Fault, LaneReceiver, OwnedBody, ReaderBell, Tag};
@@ -74,7 +74,8 @@ impl Answers {
     }
 
     /// Waits until the ask is told, reading the lane where nobody else does.
-    pub(crate) fn wait(&self, ask: &Arc<Ask>, deadline: Instant) -> Option<Told> {
+    pub(crate) fn wait(&self, asking: &Asking, deadline: Instant) -> Option<Told> {
+        let ask = &asking.ask;
         loop {
             let mut inner = self.inner();
             let reads = !inner.dead && inner.lane.is_some();
@@ -88,7 +89,7 @@ impl Answers {
             let free = if reads { inner.lane.take() } else { None };
             if let Some(mut reading) = free {
                 drop(inner);
-                let own = Some(ask.number);
+                let own = Some(asking.number);
                 let found = self.read(&mut reading, own, Some(deadline), || ask.is_told());
                 let mut inner = self.inner();
                 inner.lane = Some(reading);
@@ -133,28 +134,28 @@ impl Answers {
     }
 
     /// Has a thread read the answer of an ask for which nobody waits here any more.
-    pub(crate) fn unattend_sent(self: &Arc<Self>, ask: &Ask) -> std::io::Result<()> {
+    pub(crate) fn unattend_sent(self: &Arc<Self>, asking: &Asking) -> std::io::Result<()> {
         let mut inner = self.inner();
         let life = inner.life.upgrade().filter(|_| !inner.dead);
-        if life.is_some_and(|life| !life.edge().holds(ask.number)) {
+        if life.is_some_and(|life| !life.edge().holds(asking.number)) {
             // The right to answer has left this process: the answer comes another way.
             return Ok(());
         }
-        self.add_unattended(&mut inner, ask)
+        self.add_unattended(&mut inner, asking)
     }
 
     /// Has a thread read the answer of an ask that is about to be sent, for which nobody will wait
     /// here.
-    pub(crate) fn unattend(self: &Arc<Self>, ask: &Ask) -> std::io::Result<()> {
-        self.add_unattended(&mut self.inner(), ask)
+    pub(crate) fn unattend(self: &Arc<Self>, asking: &Asking) -> std::io::Result<()> {
+        self.add_unattended(&mut self.inner(), asking)
     }
 
-    fn add_unattended(self: &Arc<Self>, inner: &mut Inner, ask: &Ask) -> std::io::Result<()> {
+    fn add_unattended(self: &Arc<Self>, inner: &mut Inner, asking: &Asking) -> std::io::Result<()> {
         // Whoever reads tells first and strikes out then.
-        if inner.over || !inner.ring || ask.is_told() {
+        if inner.over || !inner.ring || asking.ask.is_told() {
             return Ok(());
         }
-        inner.unattended.insert(ask.number);
+        inner.unattended.insert(asking.number);
         self.idle.store(false, Ordering::Release);
         if !inner.thread {
             let answers = Arc::clone(self);
@@ -256,7 +257,12 @@ impl Answers {
                 return Found::Over;
             }
             // Copied: the lane's regions are used again as soon as somebody reads on.
-            let body = OwnedBody::Bytes(message.body.to_owned().into_bytes());
+            let body = match message.body.to_owned() {
+                OwnedBody::Region(region, len) => {
+                    OwnedBody::Bytes(OwnedBody::Region(region, len).into_bytes())
+                }
+                body => body,
+            };
             let Ok(number) = body.body().decode(|mut row| row.section::<u64>()) else {
                 return fail(life, last, Fault::Rubbish);
             };

@@ -201,7 +201,7 @@ impl Link {
                 if limit.is_none() && known.met {
                     return Err(Undelivered::Full);
                 }
-                let ask = known.asked.as_ref().map(|asking| Arc::clone(&asking.0));
+                let ask = known.asked.as_ref().map(|asking| Arc::clone(&asking.ask));
                 drop(known);
                 match ask.map(|ask| (ask.sleep(deadline), ask)) {
                     Some((Woken::Told(told), _)) => self.state().hear(told)?,
@@ -263,7 +263,7 @@ impl State {
     /// Asks for room.
     fn ask(&mut self, way: Way, place: &Place, given: &str) -> Result<(), Undelivered> {
         let asking = asks::begin();
-        let right = Right::new(asking.0.number, here().clone(), u64::MAX);
+        let right = Right::new(asking.number, here().clone(), u64::MAX);
         post::ask_room(way, &place.owner, place.target, given, right)?;
         self.asked = Some(asking);
         self.since = 0;
@@ -272,7 +272,7 @@ impl State {
 
     /// Hears the answer to what was asked, if it is there.
     fn settle(&mut self) -> Result<(), Undelivered> {
-        match self.asked.as_ref().and_then(|asking| asking.0.take()) {
+        match self.asked.as_ref().and_then(|asking| asking.ask.take()) {
             Some(told) => self.hear(told),
             None => Ok(()),
         }
@@ -281,7 +281,7 @@ impl State {
     /// Hears the answer. Those who sleep until it is there look again.
     fn hear(&mut self, told: Told) -> Result<(), Undelivered> {
         if let Some(asking) = self.asked.take() {
-            asking.0.your_turn();
+            asking.ask.your_turn();
         }
         self.met = matches!(told, Told::Value(_));
         // What was sent after the question is not in the answer.

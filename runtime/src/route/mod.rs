@@ -22,7 +22,9 @@ mod seat;
 mod slot;
 mod words;
 
-pub(crate) use asks::{Asking, Told, Unanswered, Woken, begin, lone, random_number, tell};
+pub(crate) use asks::{
+    Asking, Told, Unanswered, Woken, begin, begin_here, lone, random_number, tell,
+};
 pub(crate) use attendant::{AskLast, Attendance, Awaited, LastWord};
 pub(crate) use clock::{Timer, at};
 pub(crate) use edge::{Listeners, Mourner};

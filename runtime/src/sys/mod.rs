@@ -43,4 +43,4 @@ pub(crate) use signal::{SIGABRT, SIGKILL, SIGTERM, signal_name, unblock_signals}
 pub(crate) use spawn::{Program, may_enter};
 pub(crate) use thread::{is_ending, name_thread, run_aside, run_aside_on, run_bare};
 #[cfg(not(loom))]
-pub(crate) use wait::{coarse_nanos, monotonic_nanos, sleep_while, wake_all};
+pub(crate) use wait::{coarse_nanos, moment, monotonic_nanos, sleep_while, wake_all};

@@ -2,8 +2,13 @@
 
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
+#[cfg(not(loom))]
+use std::time::Instant;
 
 use rustix::thread::futex;
+
+#[cfg(not(loom))]
+use super::SetOnce;
 
 /// Sleeps while the word is `value`, for `limit` at the most. May return early for no reason;
 /// the caller looks again.
@@ -46,4 +51,20 @@ fn nanos(clock: libc::clockid_t) -> u64 {
     unsafe { libc::clock_gettime(clock, &raw mut now) };
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+}
+
+/// When the monotonic clock is so far. Whoever has read it need not read another clock as well.
+#[cfg(not(loom))]
+pub(crate) fn moment(nanos: u64) -> Instant {
+    static ONCE: SetOnce<(u64, Instant)> = SetOnce::new();
+    let (then, instant) = ONCE.get_or(|| {
+        // Both at the same time, as nearly as a few tries can do it.
+        let both = || (monotonic_nanos(), Instant::now(), monotonic_nanos());
+        let tries = (0..8).map(|_| both()).min_by_key(|(before, _, after)| after - before);
+        let (before, instant, _) = tries.unwrap_or_else(both);
+        (before, instant)
+    });
+    let (ahead, behind) = (nanos.saturating_sub(*then), then.saturating_sub(nanos));
+    let moment = instant.checked_add(Duration::from_nanos(ahead));
+    moment.and_then(|moment| moment.checked_sub(Duration::from_nanos(behind))).unwrap_or(*instant)
 }

@@ -391,15 +391,25 @@ impl Body<'_> {
     /// Keeps the message for longer than the lane would.
     pub(crate) fn to_owned(&self) -> OwnedBody {
         match self {
+            Body::Bytes(bytes) if bytes.len() <= FEW => {
+                let mut few = [0; FEW];
+                few[..bytes.len()].copy_from_slice(bytes);
+                OwnedBody::Few(few, bytes.len())
+            }
             Body::Bytes(bytes) => OwnedBody::Bytes(bytes.to_vec()),
             Body::Region(region, len) => OwnedBody::Region(Arc::clone(region), *len),
         }
     }
 }
 
+/// How many bytes need no memory of their own.
+const FEW: usize = 32;
+
 /// The bytes of a message, for as long as one likes.
 #[derive(Debug)]
 pub(crate) enum OwnedBody {
+    /// So many of them.
+    Few([u8; FEW], usize),
     Bytes(Vec<u8>),
     Region(Arc<Region>, usize),
 }
@@ -408,6 +418,7 @@ impl OwnedBody {
     /// The bytes.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         match self {
+            OwnedBody::Few(few, len) => few[..len].to_vec(),
             OwnedBody::Bytes(bytes) => bytes,
             OwnedBody::Region(region, len) => {
                 let mut bytes = Vec::new();
@@ -420,6 +431,7 @@ impl OwnedBody {
     /// The same, to read from.
     pub(crate) fn body(&self) -> Body<'_> {
         match self {
+            OwnedBody::Few(few, len) => Body::Bytes(&few[..*len]),
             OwnedBody::Bytes(bytes) => Body::Bytes(bytes),
             OwnedBody::Region(region, len) => Body::Region(Arc::clone(region), *len),
         }

@@ -49,8 +49,8 @@ pub(crate) use mailbox::{MailboxEnds, MailboxSender, NotNow};
 pub(crate) use patience::Patience;
 pub(crate) use ring::{NUMBERS, ReaderBell, WORD, WaitingRoom};
 pub(crate) use scope::{
-    Claim, Claims, asking, asks_with, begin_lending, come_too_late, drop_received, is_receiving,
-    is_too_late, lend, lending, receiving,
+    Claims, asking, asks_with, begin_lending, come_too_late, drop_received, is_lending,
+    is_receiving, is_too_late, lend, lending, receiving,
 };
 pub(crate) use special::{Serves, Special};
 pub(crate) use upward::{Taken, UpReceiver, UpSender, upward};

@@ -10,17 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::id::Right;
 
-/// A right in a message that is being encoded, and where its holder hears that it has gone.
-#[derive(Clone, Debug)]
-pub(crate) struct Claim {
-    pub(crate) right: Right,
-    pub(crate) gone: Arc<AtomicBool>,
-}
-
 thread_local! {
-    /// Whether a message is being encoded, and how many claims were noted.
+    /// Whether a message is being encoded, and how many rights were noted.
     static LENDING: Cell<(bool, usize)> = const { Cell::new((false, 0)) };
-    static NOTED: RefCell<Vec<Claim>> = const { RefCell::new(Vec::new()) };
+    static NOTED: RefCell<Vec<Right>> = const { RefCell::new(Vec::new()) };
+    /// Where the holder of each hears that it has gone, until that is decided.
+    static HOLDERS: RefCell<Vec<Arc<AtomicBool>>> = const { RefCell::new(Vec::new()) };
     /// The number of the right with which the message being encoded asks.
     static ASKS: Cell<Option<u64>> = const { Cell::new(None) };
     /// Whether a message is being decoded, and if so, whether its asker waits at the lane of this
@@ -29,32 +24,37 @@ thread_local! {
     static DROPPED: RefCell<Vec<Right>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The rights of a message that was encoded.
-#[derive(Debug, Default)]
-pub(crate) struct Claims(Vec<Claim>);
+/// The rights of a message that was encoded. Unless they [go](Claims::commit) they stay where they are.
+#[derive(Debug)]
+pub(crate) struct Claims {
+    pub(crate) rights: Vec<Right>,
+    /// Which of the holders are theirs: those from here on. What is encoded meanwhile is above.
+    holders: usize,
+}
 
 impl Claims {
-    /// The rights that the message carries.
-    #[inline]
-    pub(crate) fn rights(&self) -> Vec<Right> {
-        self.0.iter().map(|claim| claim.right.clone()).collect()
-    }
-
     /// Says that the message has gone, and its rights with it.
     #[inline]
     pub(crate) fn commit(self) {
-        for claim in self.0 {
-            claim.gone.store(true, Ordering::Relaxed);
-        }
+        HOLDERS.with_borrow(|holders| {
+            holders[self.holders..].iter().for_each(|gone| gone.store(true, Ordering::Relaxed));
+        });
+    }
+}
+
+impl Drop for Claims {
+    #[inline]
+    fn drop(&mut self) {
+        HOLDERS.with_borrow_mut(|holders| holders.truncate(self.holders));
     }
 }
 
 /// Encodes a message, which may carry rights.
 #[inline]
-pub(crate) fn lending<R>(encode: impl FnOnce() -> R) -> (R, Claims) {
+pub(crate) fn lending<R>(encode: impl FnOnce() -> R) -> (R, Option<Claims>) {
     let lending = begin_lending();
     let encoded = encode();
-    (encoded, lending.end().unwrap_or_default())
+    (encoded, lending.end())
 }
 
 /// Encodes a message that asks with the right of this number, or with none.
@@ -92,31 +92,39 @@ impl Lending {
     #[inline]
     pub(crate) fn end(self) -> Option<Claims> {
         let (_, below) = self.0;
-        if LENDING.get().1 == below {
+        let noted = LENDING.get().1 - below;
+        if noted == 0 {
             return None;
         }
-        Some(Claims(NOTED.with_borrow_mut(|noted| noted.split_off(below))))
+        LENDING.set(self.0);
+        let rights = NOTED.with_borrow_mut(|noted| noted.split_off(below));
+        Some(Claims { rights, holders: HOLDERS.with_borrow(Vec::len) - noted })
     }
 }
 
 impl Drop for Lending {
     #[inline]
     fn drop(&mut self) {
-        let (_, noted) = LENDING.replace(self.0);
-        if noted != self.0.1 {
-            NOTED.with_borrow_mut(|noted| noted.truncate(self.0.1));
+        let (_, below) = self.0;
+        let noted = LENDING.replace(self.0).1 - below;
+        if noted != 0 {
+            NOTED.with_borrow_mut(|rights| rights.truncate(below));
+            HOLDERS.with_borrow_mut(|holders| holders.truncate(holders.len() - noted));
         }
     }
 }
 
-/// Notes that a right is in the message being encoded; whether there is one.
-pub(crate) fn lend(claim: Claim) -> bool {
+/// Whether a message is being encoded.
+pub(crate) fn is_lending() -> bool {
+    LENDING.get().0
+}
+
+/// Notes that a right is in the message being encoded, and where its holder hears that it has gone.
+pub(crate) fn lend(right: Right, holder: Arc<AtomicBool>) {
     let (lending, noted) = LENDING.get();
-    if lending {
-        NOTED.with_borrow_mut(|claims| claims.push(claim));
-        LENDING.set((true, noted + 1));
-    }
-    lending
+    NOTED.with_borrow_mut(|rights| rights.push(right));
+    HOLDERS.with_borrow_mut(|holders| holders.push(holder));
+    LENDING.set((lending, noted + 1));
 }
 
 /// Decodes a message, which may bring rights. Those that were dropped in the course of it are in the

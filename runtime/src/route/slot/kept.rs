@@ -14,7 +14,12 @@ pub(super) struct Kept {
     ends: VecDeque<u64>,
     /// What most messages have nothing of, by where they end.
     more: VecDeque<(u64, More)>,
+    /// How many of these are many.
+    many: usize,
 }
+
+/// What is special has memory of its own, which is used again while it is near.
+const MANY: usize = 32;
 
 /// What is kept of a message besides where it lies.
 #[derive(Default)]
@@ -48,6 +53,12 @@ impl Kept {
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Whether it is time to look what is done. It will not be again soon, whatever is found.
+    #[inline]
+    pub(super) fn has_many(&self) -> bool {
+        self.more.len() >= self.many.max(MANY)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -88,6 +99,7 @@ impl Kept {
         while self.more.front().is_some_and(|(end, _)| *end <= done) {
             self.more.pop_front();
         }
+        self.many = 2 * self.more.len();
     }
 
     /// Takes the first message out.

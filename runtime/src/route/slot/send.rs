@@ -167,6 +167,9 @@ impl Slot {
                 return Err(Refusal::Later(state.kept.first_end().unwrap_or(0)));
             }
         }
+        if state.kept.has_many() {
+            state.prune();
+        }
         if mail.row.len() > LARGE
             && let Some(position) = state.too_much()
         {
