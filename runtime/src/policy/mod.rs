@@ -10,7 +10,7 @@ mod restart;
 mod retry;
 
 pub(crate) use backoff::Backoff;
-pub(crate) use chunk::{MOST, MOST_NUMBERS, Pace};
+pub(crate) use chunk::{MOST, MOST_NUMBERS, PART, Pace};
 pub(crate) use respawn::{Respawn, Verdict};
 pub use restart::Restart;
 pub(crate) use restart::{Action, Event, Limits, Restarts};

@@ -13,7 +13,7 @@ use super::link::Link;
 use super::state::nanos;
 use crate::error::{DecodeError, PoolError, TaskError, TaskFailure};
 use crate::outcome::ExitReason;
-use crate::policy::{MOST, MOST_NUMBERS, Pace, Respawn, Verdict};
+use crate::policy::{MOST, MOST_NUMBERS, PART, Pace, Respawn, Verdict};
 use crate::wire::{self, Decoder, Tag};
 
 /// What waits, and what is known of the workers together.
@@ -260,6 +260,12 @@ impl Desk {
 
     /// How many tasks of a call go to a worker at once.
     pub(super) fn chunk(&self, call: &Call) -> u64 {
+        let chunk = self.whole_chunk(call);
+        if call.numbers { chunk.min(PART) } else { chunk }
+    }
+
+    /// The same where numbers are not handed over in parts.
+    fn whole_chunk(&self, call: &Call) -> u64 {
         let estimate = self.estimate(call.function);
         let chunk = match (call.terms.chunk_size, estimate) {
             // Those that take no time go several chunks at a time.
@@ -286,7 +292,7 @@ impl Desk {
     /// How many tasks of a call may be on their way unless it says so itself.
     pub(super) fn window(&self, call: &Call) -> u64 {
         let chunks = self.workers.saturating_mul(2);
-        call.terms.in_flight.unwrap_or_else(|| chunks.saturating_mul(self.chunk(call)))
+        call.terms.in_flight.unwrap_or_else(|| chunks.saturating_mul(self.whole_chunk(call)))
     }
 
     /// Reads what a worker says before its first task.

@@ -49,6 +49,9 @@ pub(super) struct Hand {
 /// How long a worker may take to leave, in nanoseconds: as long as any process that is to stop.
 const LEAVE: u64 = 5_000_000_000;
 
+/// How long a part of what it was given at once may lie there before it is heard, in nanoseconds.
+const LULL: u64 = 250_000;
+
 /// Why a worker was killed, and because of which task of which call. By then it may have begun the
 /// next one, which is not to blame.
 #[derive(Clone, Copy, Debug)]
@@ -129,6 +132,24 @@ impl Hand {
         let Some(front) = self.out.front() else { return 0 };
         let next = front.first + self.answered + in_hand;
         (size - next % size) % size
+    }
+
+    /// Whether all is there that it was given at once, or other news: who comes for a part keeps it from
+    /// doing the rest.
+    pub(super) fn has_enough(&self) -> bool {
+        let left = self.out.front().map_or(1, |front| front.count - self.answered);
+        self.listens() && self.link.has_results(if self.preface.is_empty() { left } else { 1 })
+    }
+
+    /// When to hear what is there though it is not enough, if anything is.
+    pub(super) fn patient_until(&self) -> Option<u64> {
+        let waits = self.listens() && self.link.has_news();
+        waits.then(|| self.mark.saturating_add(LULL))
+    }
+
+    /// Whether it is listened to.
+    fn listens(&self) -> bool {
+        !self.mad && self.retry_at.is_none()
     }
 
     /// When it began the task that it has in hand; `None` if it has none.

@@ -198,8 +198,13 @@ impl Link {
 
     /// Whether there is something to collect, or room that there was not.
     pub(super) fn has_news(&self) -> bool {
+        self.has_results(1)
+    }
+
+    /// Whether so many results may be there, or other news.
+    pub(super) fn has_results(&self, count: u64) -> bool {
         match &self.way {
-            Way::Belt(belt) => belt.has_news(),
+            Way::Belt(belt) => belt.has_results(count),
             Way::Words(inbox) => inbox.has_news(),
         }
     }

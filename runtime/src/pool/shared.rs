@@ -147,15 +147,19 @@ impl Shared {
         crank.pumped = true;
         let mut patience = std::mem::replace(&mut crank.patience, Patience::new());
         drop(crank);
-        let found = patience
-            .look(|| self.gong.value(Sleeper::Pump) != value || lock(&self.crank).state.has_news());
+        let found = patience.look(|| {
+            self.gong.value(Sleeper::Pump) != value || lock(&self.crank).state.has_enough()
+        });
         crank = lock(&self.crank);
         crank.patience = patience;
-        if !found && !crank.state.arm(Sleeper::Pump) {
+        if !found {
+            crank.state.arm(Sleeper::Pump);
+        }
+        if !found && !crank.state.has_enough() {
             let now = monotonic_nanos();
             // It may have become time for a start since the crank was turned.
             self.call_keeper(&mut crank, now);
-            let next = crank.state.next_time(now);
+            let next = crank.state.time_to_wake(now);
             crank.pump_until = next.unwrap_or(u64::MAX);
             let until = next.map(|at| Duration::from_nanos(at.saturating_sub(now)));
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
@@ -186,8 +190,11 @@ impl Shared {
             self.notify(&crank);
         }
         let unwatched = crank.waiting == 0 && !crank.pumped;
-        if unwatched && !crank.is_left_alone() && crank.state.arm(Sleeper::Keeper) {
-            self.gong.ring(Sleeper::Keeper);
+        if unwatched && !crank.is_left_alone() {
+            crank.state.arm(Sleeper::Keeper);
+            if crank.state.has_news() {
+                self.gong.ring(Sleeper::Keeper);
+            }
         }
         self.call_keeper(&mut crank, now);
         let news = self.take_news(&mut crank);
@@ -280,10 +287,13 @@ impl Shared {
                     // One of them turns the crank from now on.
                     self.news.notify_all();
                 }
-                if !rests && crank.state.arm(Sleeper::Keeper) {
-                    continue;
+                if !rests {
+                    crank.state.arm(Sleeper::Keeper);
+                    if crank.state.has_enough() {
+                        continue;
+                    }
                 }
-                limit = if rests { crank.next_time(now) } else { crank.state.next_time(now) };
+                limit = if rests { crank.next_time(now) } else { crank.state.time_to_wake(now) };
             }
             crank.keeper_until = limit.unwrap_or(u64::MAX);
             drop(crank);
@@ -333,16 +343,26 @@ impl State {
         self.seats.iter().filter_map(|seat| seat.hand.as_ref())
     }
 
-    fn has_news(&self) -> bool {
-        let news = |hand: &Hand| !hand.mad && hand.retry_at.is_none() && hand.link.has_news();
-        !self.ends.is_empty() || self.hands().any(news)
+    /// When who sleeps until there is something to be heard is to look all the same.
+    fn time_to_wake(&mut self, now: u64) -> Option<u64> {
+        let next = self.next_time(now);
+        self.hands().filter_map(Hand::patient_until).chain(next).min()
     }
 
-    /// Has workers wake a sleeper from now on; whether there is something to hear already.
-    fn arm(&self, sleeper: Sleeper) -> bool {
+    /// Whether there is something to be heard, now or in a moment.
+    fn has_news(&self) -> bool {
+        !self.ends.is_empty() || self.hands().any(|hand| hand.patient_until().is_some())
+    }
+
+    /// Whether there is something to be heard now.
+    fn has_enough(&self) -> bool {
+        !self.ends.is_empty() || self.hands().any(Hand::has_enough)
+    }
+
+    /// Has workers wake a sleeper from now on. What is there already is looked at after this.
+    fn arm(&self, sleeper: Sleeper) {
         self.hands().for_each(|hand| hand.link.arm(sleeper));
         wire::fence();
-        self.has_news()
     }
 
     fn disarm(&self) {

@@ -82,6 +82,9 @@ impl State {
                 continue;
             }
             hand.retry_at = None;
+            if !hand.has_enough() && hand.patient_until().is_none_or(|until| now < until) {
+                continue;
+            }
             match hand.hear(&mut self.desk, now) {
                 Ok(()) => {}
                 // A moment without descriptors passes.

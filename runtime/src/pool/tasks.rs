@@ -116,7 +116,7 @@ impl<'p, P: Process> Tasks<'p, P> {
     }
 
     /// How many tasks travel to a worker at once. Unless told that follows from how long tasks take:
-    /// those that take no time travel in thousands (up to 4096, and up to 16,000 whose argument and result
+    /// those that take no time travel in thousands (up to 4096, and up to 5000 whose argument and result
     /// are numbers), long ones one by one, and fewer towards the end (guided self-scheduling:
     /// Polychronopoulos and Kuck, 1987).
     ///
@@ -129,7 +129,7 @@ impl<'p, P: Process> Tasks<'p, P> {
     }
 
     /// How many tasks may have been pulled from the input and not be finished, or, of a stream, not
-    /// be taken out of it; two chunks a worker unless told.
+    /// be taken out of it; two chunks a worker unless told, of short tasks that are numbers up to six.
     ///
     /// It counts tasks, not bytes: who streams large items may want few. Results of a map that are there
     /// do not count, and are all kept. Fewer than one a worker leaves some with nothing to do.

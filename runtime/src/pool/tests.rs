@@ -12,8 +12,8 @@ use crate::outcome::{ExitReason, Intent, PanicReport};
 use crate::process::{Process, Settings, entry_of};
 use crate::registry::{ENTRIES, Entry};
 use crate::wire::{
-    Answers, Carrier, Decoder, Encoder, Gong, Shape, Sleeper, Tag, WAKE, add_frame, add_numbers,
-    add_row, fence, first_frame, task_tag,
+    Answers, Carrier, Decoder, Encoder, Gong, Shape, Sleeper, Tag, WAKE, add_frame, add_row, fence,
+    first_frame, task_tag,
 };
 
 /// A function as the attribute makes one.
@@ -102,9 +102,8 @@ impl Worker {
 
     /// Puts all numbers, as there is room.
     fn put_numbers<P: Process>(&mut self, numbers: &[u64]) {
-        let mut words = Vec::new();
-        add_numbers(&mut words, numbers);
-        let mut words = Frames::new(words, Shape::Numbers);
+        let words: Vec<_> = numbers.iter().map(|number| number.to_le_bytes()).collect();
+        let mut words = Frames::new(words.into_flattened(), Shape::Numbers);
         while !words.bytes().is_empty() {
             let (bytes, count) = self.link.put(tag_of::<P>(), &words).unwrap();
             assert_eq!(bytes as u64, 8 * count);

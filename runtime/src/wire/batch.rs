@@ -5,7 +5,7 @@
 //!    one word of eight bytes
 //! ```
 
-use super::codec::{Encoder, number_of, word_of};
+use super::codec::{Encoder, number_of};
 use super::ring::WORD;
 use crate::error::EncodeError;
 
@@ -137,17 +137,6 @@ pub(crate) fn first_alike(frames: &[u8]) -> Option<(u32, u64, usize)> {
 pub(crate) fn alike_bodies(frames: &[u8], stride: usize) -> impl Iterator<Item = &[u8]> {
     let body = HEADER..HEADER + first_frame(frames).map_or(0, |(_, body, _)| body.len());
     frames.chunks_exact(stride).map(move |frame| &frame[body.clone()])
-}
-
-/// Adds numbers, each as its word.
-#[inline(always)]
-pub(crate) fn add_numbers<T: 'static>(words: &mut Vec<u8>, numbers: &[T]) {
-    let before = words.len();
-    words.resize(before + WORD as usize * numbers.len(), 0);
-    let (places, _) = words[before..].as_chunks_mut();
-    for (place, number) in places.iter_mut().zip(numbers) {
-        *place = word_of(number).unwrap_or_default().to_le_bytes();
-    }
 }
 
 /// The numbers of such words.

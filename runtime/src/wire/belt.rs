@@ -232,7 +232,7 @@ impl Belt {
     fn collect_seen(&mut self, into: &mut Vec<Answers>) -> Result<(), Fault> {
         let start = into.len();
         // However a worker mixes them: the rest is news, and for the next time.
-        while self.results.sees_more() && into.len() - start < MIXED {
+        while self.results.seen_more() > 0 && into.len() - start < MIXED {
             if self.results.has_numbers(Tag::Value as u32)? {
                 self.collect_numbers(into)?;
             } else {
@@ -244,7 +244,8 @@ impl Belt {
 
     fn collect_numbers(&mut self, into: &mut Vec<Answers>) -> Result<(), Fault> {
         if into.last().is_none_or(|last| last.shape != Shape::Numbers) {
-            into.push(Answers { bytes: Vec::new(), count: 0, shape: Shape::Numbers });
+            let bytes = Vec::with_capacity(self.results.seen_more() as usize);
+            into.push(Answers { bytes, count: 0, shape: Shape::Numbers });
         }
         if let Some(last) = into.last_mut() {
             let count = self.results.take_numbers(&mut last.bytes)?;
@@ -346,7 +347,7 @@ impl Belt {
         self.tasks.recall().map_err(|_| self.distrust())
     }
 
-    /// Says that the next result is to ring the gong. [`has_news`](Belt::has_news) is asked after a
+    /// Says that the next result is to ring the gong. [`has_results`](Belt::has_results) is asked after a
     /// fence.
     pub(crate) fn arm(&self, sleeper: Sleeper) {
         self.results.shared().arm(sleeper.number());
@@ -356,8 +357,10 @@ impl Belt {
         self.results.shared().disarm();
     }
 
-    pub(crate) fn has_news(&self) -> bool {
-        self.fault.is_some() || self.results.has_more() || self.short && self.tasks.has_moved()
+    /// Whether so many results may be there, or other news. None is shorter than a word.
+    pub(crate) fn has_results(&self, count: u64) -> bool {
+        let room = self.short && self.tasks.has_moved();
+        self.fault.is_some() || room || self.results.waiting() >= WORD.saturating_mul(count)
     }
 
     fn sound(&self) -> Result<(), Fault> {

@@ -30,8 +30,7 @@ mod word;
 mod workbench;
 
 pub(crate) use batch::{
-    Rows, Shape, add_frame, add_numbers, add_row, alike_bodies, first_alike, first_frame,
-    flag_frame, numbers,
+    Rows, Shape, add_frame, add_row, alike_bodies, first_alike, first_frame, flag_frame, numbers,
 };
 pub(crate) use belt::{Answers, Belt, BeltRegion, LanePair, is_result};
 pub(crate) use bootstrap::{Bootstrap, Hello, ParentIs, digest_of};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use procession::TaskFailure;
 use procession_tests::{BOTH, LIMIT, alone, eventually};
 
-use super::work::{Act, Files, act, nap, noted, pool, square};
+use super::work::{Act, Files, act, let_go, nap, noted, pool, square};
 
 #[test]
 fn a_stream_gives_results_in_the_order_of_the_input() {
@@ -69,15 +69,15 @@ fn a_stream_pulls_a_few_ahead_of_slow_tasks_unless_told() {
 }
 
 #[test]
-fn an_endless_input_of_trivial_tasks_is_streamed_no_further_ahead_than_two_chunks_a_worker() {
-    // No chunk has more than that, and numbers over a ring have the largest.
-    const MOST: u64 = 16_000;
+fn an_endless_input_of_trivial_tasks_is_streamed_no_further_ahead_than_six_chunks_a_worker() {
+    // No chunk has more than that, and of numbers over a ring there are most.
+    const MOST: u64 = 5_000;
     for over in BOTH {
         let (pool, pulled) = (pool(over, 2), Cell::new(0));
         let endless = (0_u64..).inspect(|_| pulled.set(pulled.get() + 1));
         for (n, result) in (0..200_000).zip(pool.stream::<square>(endless)) {
             assert_eq!(result.unwrap(), n * n);
-            assert!(pulled.get() <= n + 1 + 2 * 2 * MOST, "{over:?}: {} after {n}", pulled.get());
+            assert!(pulled.get() <= n + 1 + 2 * 6 * MOST, "{over:?}: {} after {n}", pulled.get());
         }
     }
 }
@@ -108,6 +108,23 @@ fn a_million_streamed_tasks_take_no_more_memory_than_the_first_ones() {
             assert!(before > 0 && more <= 8, "{over:?}: {more} MiB more");
         }
     });
+}
+
+#[test]
+fn what_is_done_is_given_though_the_rest_of_its_chunk_takes_long() {
+    for over in BOTH {
+        let (pool, files) = (pool(over, 1), Files::new());
+        // So that several travel at once.
+        pool.map::<act>((0..1000).map(Act::Give)).unwrap();
+        let queue = files.queue();
+        let acts = [Act::Give(0), Act::Give(1), Act::Give(2), Act::Await(queue.clone())];
+
+        let mut stream = pool.stream::<act>(acts.into_iter().chain((4..20).map(Act::Give)));
+
+        assert!(stream.by_ref().take(3).map(Result::unwrap).eq(0..3), "{over:?}");
+        let_go(&queue);
+        assert_eq!(stream.map(Result::unwrap).count(), 17, "{over:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::super::call::Delivery;
 use super::super::engine::Engine;
-use super::super::pack::BYTES;
+use super::super::pack::{BYTES, Pack};
 use super::super::state::{Phase, State};
 use super::{Order, Run};
 use crate::error::TaskFailure;
@@ -64,8 +64,18 @@ impl<P: Process, I: Iterator<Item = P::Input>> Run<'_, P, I> {
         loop {
             let more = pulled < most && !refused && !self.pack.is_full() && !self.clock.is_over();
             if batch.is_empty() && more {
-                self.pull_items(&mut batch, most - pulled);
-                pulled += batch.len() as u64;
+                let came = self.pull_items(most - pulled, |items, most, pack| {
+                    if pack.is_of_numbers() {
+                        return pack.add_numbers(items, most);
+                    }
+                    let before = batch.len();
+                    batch.extend(items.take(most));
+                    batch.len() - before
+                });
+                pulled += came;
+                if came > 0 && self.pack.is_of_numbers() {
+                    continue;
+                }
             }
             if batch.is_empty() {
                 break;
@@ -96,24 +106,31 @@ impl<P: Process, I: Iterator<Item = P::Input>> Run<'_, P, I> {
         refused
     }
 
-    /// Pulls so many items at the most. Those that may hold on to more than themselves come one by one.
-    fn pull_items(&mut self, batch: &mut Vec<P::Input>, most: u64) {
-        let Some(items) = &mut self.items else { return };
+    /// Pulls so many items at the most: how many were added. Those that may hold on to more than
+    /// themselves come one by one.
+    fn pull_items(
+        &mut self,
+        most: u64,
+        mut add: impl FnMut(&mut I, usize, &mut Pack) -> usize,
+    ) -> u64 {
+        let Run { items, clock, pack, .. } = self;
         let size = size_of::<P::Input>();
         let fitting = if std::mem::needs_drop::<P::Input>() { 1 } else { BYTES / (size + 16) + 1 };
         let most = usize::try_from(most).map_or(fitting, |most| most.min(fitting));
-        let (clock, mut ended) = (&mut self.clock, false);
-        let pulled = catch_unwind(AssertUnwindSafe(|| {
-            while batch.len() < most && !ended && !clock.is_over() {
-                let (before, next) = (batch.len(), clock.unwatched().min(most - batch.len()));
-                batch.extend(items.by_ref().take(next));
-                let came = batch.len() - before;
+        let (mut pulled, mut ended) = (0, false);
+        let hint = catch_unwind(AssertUnwindSafe(|| {
+            let mut lent = Lent { items: items.take(), home: items };
+            let Some(items) = &mut lent.items else { return (0, Some(0)) };
+            while pulled < most && !ended && !clock.is_over() {
+                let next = clock.unwatched().min(most - pulled);
+                let came = add(items, next, pack);
                 ended = came < next;
+                pulled += came;
                 clock.came(came);
             }
             items.size_hint()
         }));
-        let left = match pulled {
+        let left = match hint {
             Ok(_) if ended => 0,
             Ok((least, Some(most))) if least == most => u64::try_from(least).unwrap_or(u64::MAX),
             Ok(_) => u64::MAX,
@@ -126,6 +143,7 @@ impl<P: Process, I: Iterator<Item = P::Input>> Run<'_, P, I> {
             self.items = None;
         }
         self.call.left.store(left, Ordering::Relaxed);
+        pulled as u64
     }
 
     /// Hands over what is packed.
@@ -219,6 +237,20 @@ impl<P: Process, I: Iterator<Item = P::Input>> Run<'_, P, I> {
     }
 }
 
+/// An input while it is pulled: on the stack, where the compiler sees all that becomes of it. It goes
+/// back even if it panics.
+struct Lent<'i, I> {
+    items: Option<I>,
+    home: &'i mut Option<I>,
+}
+
+impl<I> Drop for Lent<'_, I> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        *self.home = self.items.take();
+    }
+}
+
 /// So long is pulled before what has come meanwhile is looked at.
 pub(super) const SLICE: Duration = Duration::from_millis(1);
 
@@ -266,8 +298,11 @@ impl Clock {
         }
         let now = Instant::now();
         let took = now.saturating_duration_since(self.looked);
+        // What comes that fast is made of nothing but other numbers.
+        let swift = took.as_nanos() < 16 * self.step as u128;
+        let longest = if swift { 4 * self.longest } else { self.longest };
         if took < SLICE / 16 {
-            self.step = (2 * self.step).min(self.longest);
+            self.step = (2 * self.step).min(longest);
         } else if took > SLICE / 4 {
             self.step = 1;
         }

@@ -286,7 +286,7 @@ fn more_results_than_tasks_were_taken_are_rubbish() {
 
     assert_eq!(collect(&mut belt, &mut into), Err(Fault::Rubbish));
     assert_eq!(into.len(), 8);
-    assert!(belt.has_news());
+    assert!(belt.has_results(1));
     assert_eq!(belt.put(&[], 0), Err(Fault::Rubbish));
 }
 

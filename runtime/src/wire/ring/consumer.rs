@@ -192,12 +192,12 @@ impl Consumer {
     /// Looks what is there; whether there is something that was not taken.
     pub(crate) fn look_ahead(&mut self) -> Result<bool, Violation> {
         self.look()?;
-        Ok(self.sees_more())
+        Ok(self.seen_more() > 0)
     }
 
-    /// Whether there is something that was [seen](Consumer::look_ahead) and not taken.
-    pub(crate) fn sees_more(&self) -> bool {
-        self.taken != self.seen
+    /// How many bytes were [seen](Consumer::look_ahead) and not taken.
+    pub(crate) fn seen_more(&self) -> u64 {
+        self.seen - self.taken
     }
 
     /// Copies all that is there behind what is in the buffer, without a look at it.
@@ -222,9 +222,9 @@ impl Consumer {
         self.release();
     }
 
-    /// Whether there is something that was not taken.
-    pub(crate) fn has_more(&self) -> bool {
-        self.shared.control().written.0.load(Acquire) != self.taken
+    /// How many bytes there are that were not taken, by the writer's own word.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.shared.control().written.0.load(Acquire).wrapping_sub(self.taken)
     }
 
     /// The words that both sides see.

@@ -161,7 +161,7 @@ fn one_sleeper_hears_of_every_worker() {
             let value = gong.value();
             consumers.iter().for_each(|one| one.shared().arm(1));
             loom::sync::atomic::fence(SeqCst);
-            if !consumers.iter().any(Consumer::has_more) {
+            if !consumers.iter().any(|one| one.waiting() > 0) {
                 gong.sleep(value, None);
             }
             for one in &mut consumers {
@@ -206,7 +206,7 @@ fn whoever_takes_over_the_waiting_from_another_hears_of_the_next_result() {
             let value = gongs[0].value();
             results.shared().arm(1);
             loom::sync::atomic::fence(SeqCst);
-            if !results.has_more() {
+            if results.waiting() == 0 {
                 gongs[0].sleep(value, None);
             }
             let from = results.copy_all(&mut got).unwrap();
@@ -239,7 +239,7 @@ fn a_worker_without_room_for_results_and_a_pool_asleep_wake_each_other() {
             let value = gong.value();
             results.shared().arm(1);
             loom::sync::atomic::fence(SeqCst);
-            if !results.has_more() {
+            if results.waiting() == 0 {
                 gong.sleep(value, None);
             }
             results.shared().disarm();
@@ -277,7 +277,7 @@ fn a_worker_killed_before_it_rings_is_made_up_for_by_whoever_sees_it_die() {
             let value = gong.value();
             results.shared().arm(1);
             loom::sync::atomic::fence(SeqCst);
-            if results.has_more() || *dead.lock().unwrap() {
+            if results.waiting() > 0 || *dead.lock().unwrap() {
                 break;
             }
             gong.sleep(value, None);
@@ -285,6 +285,6 @@ fn a_worker_killed_before_it_rings_is_made_up_for_by_whoever_sees_it_die() {
         }
 
         attendant.join().unwrap();
-        assert!(results.has_more());
+        assert!(results.waiting() > 0);
     });
 }

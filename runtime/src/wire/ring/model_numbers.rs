@@ -98,7 +98,7 @@ fn a_worker_killed_at_any_point_leaves_each_number_taken_or_not() {
 /// What is there of results: numbers, and frames as what their tag says.
 fn collect(results: &mut Consumer, into: &mut Vec<u64>) {
     results.look_ahead().unwrap();
-    while results.sees_more() {
+    while results.seen_more() > 0 {
         let mut bytes = Vec::new();
         if results.has_numbers(TAG).unwrap() {
             let count = results.take_numbers(&mut bytes).unwrap();
