@@ -59,6 +59,8 @@ pub(crate) struct Slot {
     changed: Condvar,
     /// It is served by this very process.
     here: AtomicBool,
+    /// It takes no more, for who waits for room without the lock.
+    drained: AtomicBool,
 }
 
 struct State {

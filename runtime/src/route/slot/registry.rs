@@ -52,6 +52,7 @@ pub(crate) fn open(terms: Terms, fingerprint: u64, line: Line) -> Arc<Slot> {
         state: Mutex::new(state),
         changed: Condvar::new(),
         here: AtomicBool::new(false),
+        drained: AtomicBool::new(false),
     });
     slots().get_or_insert_default().open.insert(number, Arc::clone(&slot));
     slot

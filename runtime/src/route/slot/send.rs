@@ -1,5 +1,6 @@
 //! Putting messages into a slot.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -139,7 +140,8 @@ impl Slot {
     ) -> MutexGuard<'a, State> {
         if let Some(room) = state.line.waiting_room() {
             drop(state);
-            room.wait(position, Some(deadline), patience);
+            let drained = || self.drained.load(Ordering::Relaxed);
+            room.wait(position, Some(deadline), patience, drained);
             return self.state();
         }
         let left = deadline.saturating_duration_since(Instant::now());

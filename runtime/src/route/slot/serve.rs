@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -214,7 +214,9 @@ impl Slot {
         if matches!(state.status, Status::Open) {
             state.status = Status::Draining;
             state.line.finish();
-            // Who waits for room hears that there will be none.
+            // Who waits for room hears that there will be none, also if it is only about to sleep.
+            self.drained.store(true, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
             self.look_for_room(&state);
             self.feed(&mut state);
         }

@@ -288,7 +288,6 @@ impl Shared {
     }
 
     /// Wakes a producer that waits for room, to look again.
-    #[cfg(not(loom))]
     pub(crate) fn toll_writer(&self) {
         self.control().writer.0.toll();
     }

@@ -8,6 +8,8 @@
 
 #![cfg(test)]
 
+use loom::sync::atomic::Ordering::{Relaxed, SeqCst};
+use loom::sync::atomic::{AtomicBool, fence};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
@@ -63,7 +65,7 @@ fn frames_arrive_in_order_and_both_sides_wake_each_other() {
 /// Pushes, and waits for room as those do who do not hold the producer meanwhile.
 fn push_in_turn(ring: &mut Producer, shared: &Shared, byte: u8) -> Result<(), PushError> {
     while let Err(until) = ring.room(1)? {
-        ring.waiting_room().wait(until, None, &mut Patience::new());
+        ring.waiting_room().wait(until, None, &mut Patience::new(), || false);
         if shared.is_closed() {
             return Err(PushError::Closed);
         }
@@ -99,6 +101,32 @@ fn a_reader_that_goes_on_or_is_killed_leaves_nobody_in_the_waiting_room() {
             watcher.join().unwrap();
         });
     }
+}
+
+#[test]
+fn nobody_is_left_in_the_waiting_room_who_was_called_off() {
+    check(|| {
+        let shared = Shared::model(CAPACITY);
+        let mut producer = Producer::new(shared.clone());
+        (1..=2).for_each(|byte| push(&mut producer, byte).unwrap());
+        let drained = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&drained);
+        let owner = thread::spawn(move || {
+            drained.store(true, Relaxed);
+            fence(SeqCst);
+            shared.toll_writer();
+        });
+
+        while let Err(until) = producer.room(1).unwrap() {
+            let called_off = || seen.load(Relaxed);
+            producer.waiting_room().wait(until, None, &mut Patience::new(), called_off);
+            if called_off() {
+                break;
+            }
+        }
+
+        owner.join().unwrap();
+    });
 }
 
 #[test]

@@ -26,9 +26,16 @@ impl WaitingRoom {
         WaitingRoom(shared)
     }
 
-    /// Waits until the reader is done up to a position, or is gone, or the deadline has passed. May
-    /// return early for no reason; the caller looks again.
-    pub(crate) fn wait(&self, position: u64, deadline: Option<Instant>, patience: &mut Patience) {
+    /// Waits until the reader is done up to a position, or is gone, or the deadline has passed, or until
+    /// the condition holds: whoever makes it true passes a fence and tolls afterwards. May return early
+    /// for no reason; the caller looks again.
+    pub(crate) fn wait(
+        &self,
+        position: u64,
+        deadline: Option<Instant>,
+        patience: &mut Patience,
+        called_off: impl Fn() -> bool,
+    ) {
         if self.look(position, patience) {
             return;
         }
@@ -42,7 +49,8 @@ impl WaitingRoom {
         #[cfg(loom)]
         let fenced = fence_of_writer(false);
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        if self.reached(position) || left.is_some_and(|left| left.is_zero()) {
+        let late = left.is_some_and(|left| left.is_zero());
+        if self.reached(position) || late || called_off() {
             control.writer.0.disarm();
             return;
         }
