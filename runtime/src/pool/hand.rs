@@ -127,10 +127,10 @@ impl Hand {
     }
 
     /// How many of the tasks that it has not taken belong to a chunk of that size that it has begun.
-    pub(super) fn rest_of_chunk(&mut self, size: u64, now: u64) -> u64 {
-        let in_hand = u64::from(self.began(now).is_some());
+    pub(super) fn rest_of_chunk(&mut self, size: u64) -> u64 {
+        let taken = self.link.taken().unwrap_or(self.results).saturating_sub(self.results);
         let Some(front) = self.out.front() else { return 0 };
-        let next = front.first + self.answered + in_hand;
+        let next = front.first + self.answered + taken;
         (size - next % size) % size
     }
 

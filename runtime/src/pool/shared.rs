@@ -159,7 +159,7 @@ impl Shared {
             let now = monotonic_nanos();
             // It may have become time for a start since the crank was turned.
             self.call_keeper(&mut crank, now);
-            let next = crank.state.time_to_wake(now);
+            let next = crank.time_to_wake(now);
             crank.pump_until = next.unwrap_or(u64::MAX);
             let until = next.map(|at| Duration::from_nanos(at.saturating_sub(now)));
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
@@ -293,7 +293,7 @@ impl Shared {
                         continue;
                     }
                 }
-                limit = if rests { crank.next_time(now) } else { crank.state.time_to_wake(now) };
+                limit = if rests { crank.next_time(now) } else { crank.time_to_wake(now) };
             }
             crank.keeper_until = limit.unwrap_or(u64::MAX);
             drop(crank);
@@ -319,6 +319,12 @@ impl Shared {
 /// So long whoever maps or takes results is left alone with the pool, in nanoseconds: it will be back.
 const MOMENT: u64 = 2_000_000;
 
+/// A worker that has looked for a sleeper does not look again for two milliseconds, by a clock that may be
+/// behind by ten. What it publishes in that time would lie there for as long as the next task takes: who
+/// sleeps looks by itself after so many nanoseconds. No worker is given a task behind one that is known to
+/// be long, so that is rare.
+const UNTOLD: u64 = 13_000_000;
+
 impl Crank {
     fn turn(&mut self, now: u64) {
         self.state.turn(now);
@@ -329,6 +335,13 @@ impl Crank {
     fn is_left_alone(&self) -> bool {
         let unwatched = !self.pumped && self.waiting == 0;
         unwatched && self.state.desk.outstanding > 0 && !self.state.is_urgent()
+    }
+
+    /// When who sleeps until there is something to be heard is to look all the same, in nanoseconds.
+    fn time_to_wake(&mut self, now: u64) -> Option<u64> {
+        let untold = self.state.may_keep_quiet().then(|| now.saturating_add(UNTOLD));
+        let next = self.state.next_time(now).into_iter().chain(untold);
+        self.state.hands().filter_map(Hand::patient_until).chain(next).min()
     }
 
     /// When something is to be seen to though nobody says so, in nanoseconds.
@@ -343,10 +356,9 @@ impl State {
         self.seats.iter().filter_map(|seat| seat.hand.as_ref())
     }
 
-    /// When who sleeps until there is something to be heard is to look all the same.
-    fn time_to_wake(&mut self, now: u64) -> Option<u64> {
-        let next = self.next_time(now);
-        self.hands().filter_map(Hand::patient_until).chain(next).min()
+    /// Whether a worker may publish a result and go on without a word.
+    fn may_keep_quiet(&self) -> bool {
+        self.hands().any(|hand| hand.link.can_recall() && hand.outstanding() > 1)
     }
 
     /// Whether there is something to be heard, now or in a moment.

@@ -247,7 +247,7 @@ impl State {
         }
         let mut found = false;
         for hand in self.seats.iter_mut().filter_map(|seat| seat.hand.as_mut()) {
-            let Some((untaken, kept)) = can_give_back(hand, now) else { continue };
+            let Some((untaken, kept)) = can_give_back(hand) else { continue };
             let front = hand.out.front().map(|chunk| chunk.call.function);
             let estimate = front.and_then(|function| self.desk.estimate(function));
             let work = estimate.unwrap_or(0).saturating_mul(untaken);
@@ -323,7 +323,7 @@ impl State {
                 at(hand.began(now).map_or(soon.min(last), |began| due(began, limit)));
             }
             // That one has begun is not told by itself.
-            if cancelled || others && can_give_back(hand, now).is_some() {
+            if cancelled || others && can_give_back(hand).is_some() {
                 at(now + HOSTAGE);
             }
         }
@@ -393,12 +393,12 @@ impl State {
 
 /// How many tasks could be taken back from a worker, and how many of them it is to keep because they
 /// travel together.
-fn can_give_back(hand: &mut Hand, now: u64) -> Option<(u64, u64)> {
+fn can_give_back(hand: &mut Hand) -> Option<(u64, u64)> {
     if !hand.link.can_recall() {
         return None;
     }
     let size = hand.out.front()?.call.terms.chunk_size.unwrap_or(1);
-    let (untaken, kept) = (hand.untaken(), hand.rest_of_chunk(size, now));
+    let (untaken, kept) = (hand.untaken(), hand.rest_of_chunk(size));
     (untaken > kept).then_some((untaken, kept))
 }
 

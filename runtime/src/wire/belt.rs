@@ -236,6 +236,8 @@ impl Belt {
             if self.results.has_numbers(Tag::Value as u32)? {
                 self.collect_numbers(into)?;
             } else {
+                // They ended before all that was seen did.
+                into[start..].last_mut().into_iter().for_each(|last| last.bytes.shrink_to_fit());
                 self.collect_frames(into)?;
             }
         }

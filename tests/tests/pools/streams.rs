@@ -116,14 +116,17 @@ fn what_is_done_is_given_though_the_rest_of_its_chunk_takes_long() {
         let (pool, files) = (pool(over, 1), Files::new());
         // So that several travel at once.
         pool.map::<act>((0..1000).map(Act::Give)).unwrap();
-        let queue = files.queue();
-        let acts = [Act::Give(0), Act::Give(1), Act::Give(2), Act::Await(queue.clone())];
+        for _ in 0..10 {
+            let queue = files.queue();
+            // While the second one sleeps, so does whoever waits.
+            let acts = [Act::Give(0), Act::Nap(1), Act::Give(2), Act::Await(queue.clone())];
 
-        let mut stream = pool.stream::<act>(acts.into_iter().chain((4..20).map(Act::Give)));
+            let mut stream = pool.stream::<act>(acts.into_iter().chain((4..20).map(Act::Give)));
 
-        assert!(stream.by_ref().take(3).map(Result::unwrap).eq(0..3), "{over:?}");
-        let_go(&queue);
-        assert_eq!(stream.map(Result::unwrap).count(), 17, "{over:?}");
+            assert!(stream.by_ref().take(3).map(Result::unwrap).eq(0..3), "{over:?}");
+            let_go(&queue);
+            assert_eq!(stream.map(Result::unwrap).count(), 17, "{over:?}");
+        }
     }
 }
 

@@ -265,6 +265,8 @@ pub(super) struct Clock {
     /// How many items come between two looks, now and at the most, and how many come before the next one.
     step: usize,
     longest: usize,
+    /// The most where they take no time at all.
+    swift: usize,
     unwatched: usize,
     came: usize,
     is_over: bool,
@@ -273,10 +275,10 @@ pub(super) struct Clock {
 impl Clock {
     pub(super) fn new(order: Order) -> Self {
         // Who maps wants nothing but the end. What is in a stream waits if the input gets slow.
-        let longest = if order.is_map() { 64 } else { 8 };
+        let (longest, swift) = if order.is_map() { (64, 256) } else { (8, 8) };
         let now = Instant::now();
         let (began, looked) = (now, now);
-        Clock { began, looked, step: 1, longest, unwatched: 1, came: 0, is_over: false }
+        Clock { began, looked, step: 1, longest, swift, unwatched: 1, came: 0, is_over: false }
     }
 
     fn start(&mut self) {
@@ -299,9 +301,9 @@ impl Clock {
         let now = Instant::now();
         let took = now.saturating_duration_since(self.looked);
         // What comes that fast is made of nothing but other numbers.
-        let swift = took.as_nanos() < 16 * self.step as u128;
-        let longest = if swift { 4 * self.longest } else { self.longest };
+        let is_swift = took.as_nanos() < 16 * self.step as u128;
         if took < SLICE / 16 {
+            let longest = if is_swift { self.swift } else { self.longest };
             self.step = (2 * self.step).min(longest);
         } else if took > SLICE / 4 {
             self.step = 1;
