@@ -16,9 +16,10 @@ const SPAN: u64 = 2_000_000;
 pub(crate) const MOST: u64 = 4096;
 
 /// The same of tasks that are numbers, which take so little that a chunk of that size is done before
-/// anybody who sleeps is awake; and how many of them travel at once, so that those who put and take
-/// them do so while others are worked on.
+/// anybody who sleeps is awake.
 pub(crate) const MOST_NUMBERS: u64 = 15_000;
+
+/// How many of these travel at once: others are worked on while they are put and taken.
 pub(crate) const PART: u64 = 5_000;
 
 /// How long the tasks of one function take, and so how many of them make a chunk.

@@ -258,9 +258,7 @@ impl Answers {
             }
             // Copied: the lane's regions are used again as soon as somebody reads on.
             let body = match message.body.to_owned() {
-                OwnedBody::Region(region, len) => {
-                    OwnedBody::Bytes(OwnedBody::Region(region, len).into_bytes())
-                }
+                body @ OwnedBody::Region(..) => OwnedBody::Bytes(body.into_bytes()),
                 body => body,
             };
             let Ok(number) = body.body().decode(|mut row| row.section::<u64>()) else {
