@@ -381,7 +381,7 @@ fn no_message(fault: Fault) -> TryRecvError {
         Fault::TimedOut => TryRecvError::Empty,
         Fault::Gone => TryRecvError::Closed,
         // The message is lost to this process, and must not be for whoever sent it.
-        Fault::NoRoom | Fault::Lost => panic!("there is no descriptor or memory for a message"),
+        Fault::NoRoom(_) | Fault::Lost => panic!("there is no descriptor or memory for a message"),
         Fault::Rubbish => panic!("what is in the mailbox makes no sense"),
     }
 }

@@ -99,7 +99,7 @@ impl Made {
         let arguments = row.into_vec();
         let line = match settings.carrier {
             Carrier::Ring => {
-                let ring = MailboxSender::new().map_err(|_| no_room(&name))?;
+                let ring = MailboxSender::new().map_err(|fault| no_room(&name, fault))?;
                 Line::Ring(Box::new(ring))
             }
             Carrier::Frames => Line::Held(Held::default()),

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{ChildStderr, ChildStdout};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -18,7 +19,7 @@ use super::plan::{Plan, StartError, Stdin, Stream};
 use super::spare::Spare;
 use super::started::{Meeting, Started};
 use crate::sys::{self, Pidfd, Program};
-use crate::wire::{Heirloom, VARIABLE, Variable};
+use crate::wire::{Heirloom, Short, VARIABLE, Variable};
 
 /// What the launcher is asked for: a start, and where it answers.
 type Request = (Box<Plan>, SyncSender<Result<Started, StartError>>);
@@ -29,7 +30,7 @@ const WAITING: usize = 16;
 /// Creates a child, and returns when it exists.
 pub(crate) fn start(plan: Plan) -> Result<Started, StartError> {
     if sys::on_initial_thread() {
-        return create(plan);
+        return create_alone(plan);
     }
     let (answer, answered) = sync_channel(1);
     let gone = || StartError::System("asking the launcher thread", ErrorKind::BrokenPipe.into());
@@ -57,8 +58,15 @@ fn launcher() -> Result<SyncSender<Request>, StartError> {
 fn serve(requests: &Receiver<Request>) {
     for (plan, answer) in requests {
         // A caller that has gone meanwhile drops the child, which kills it.
-        let _ = answer.send(create(*plan));
+        let _ = answer.send(create_alone(*plan));
     }
+}
+
+/// Creates a child. Where a thread of the user takes a descriptor for which there was room a moment ago,
+/// ipc-channel may panic: that is this start's end, and not the launcher's.
+fn create_alone(plan: Plan) -> Result<Started, StartError> {
+    let created = catch_unwind(AssertUnwindSafe(|| create(plan)));
+    created.unwrap_or_else(|_| Err(Short::Descriptors.into()))
 }
 
 fn create(plan: Plan) -> Result<Started, StartError> {
@@ -83,7 +91,7 @@ fn create(plan: Plan) -> Result<Started, StartError> {
     };
     // Alone: what ipc-channel sends is for a moment not close-on-exec, and would be inherited by this
     // child.
-    let _room = sys::make_room(8).ok_or(StartError::Descriptors)?;
+    let _room = sys::make_room(8).ok_or(Short::Descriptors)?;
     let stdin = match plan.stdin {
         Stdin::Null => Some(File::open("/dev/null").map(OwnedFd::from)),
         Stdin::Inherit => None,
@@ -161,7 +169,7 @@ fn environment(
 fn refused(error: io::Error, directory: Option<&Path>) -> StartError {
     match (error.kind(), directory) {
         (ErrorKind::WouldBlock | ErrorKind::OutOfMemory, _) => StartError::Processes(error),
-        _ if error.raw_os_error().is_some_and(sys::is_descriptor_limit) => StartError::Descriptors,
+        _ if sys::is_at_limit(&error) => Short::Descriptors.into(),
         (_, Some(directory)) if !sys::may_enter(directory) => {
             StartError::WorkingDirectory(directory.to_owned(), error)
         }

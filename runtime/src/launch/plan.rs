@@ -6,8 +6,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use crate::sys;
-use crate::wire::Carrier;
+use crate::wire::{Carrier, Short};
 
 /// Everything that a start needs.
 #[derive(Debug)]
@@ -55,21 +54,16 @@ pub(crate) enum Stream {
 /// Why nothing was started.
 #[derive(Debug)]
 pub(crate) enum StartError {
-    Descriptors,
-    /// There is none for what is shared with the child.
-    Memory,
+    /// There is no more of that for what is shared with the child.
+    NoRoom(Short),
     Processes(io::Error),
     WorkingDirectory(PathBuf, io::Error),
     Execute(io::Error),
     System(&'static str, io::Error),
 }
 
-impl StartError {
-    /// Why there was no room for what is shared with a child, which takes descriptors and memory.
-    pub(crate) fn no_room() -> Self {
-        if sys::has_room(PLENTY) { StartError::Memory } else { StartError::Descriptors }
+impl From<Short> for StartError {
+    fn from(short: Short) -> Self {
+        StartError::NoRoom(short)
     }
 }
-
-/// More descriptors than a start takes.
-const PLENTY: u16 = 32;

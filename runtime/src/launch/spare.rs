@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 use super::plan::StartError;
 use crate::sys::{self, Wake};
 use crate::wire::{
-    Carrier, ChildEnds, ControlOffer, Fault, Heirloom, ParentEnds, UpReceiver, connect, upward,
+    Carrier, ChildEnds, ControlOffer, Fault, Heirloom, ParentEnds, Short, UpReceiver, connect,
+    upward,
 };
 
 /// What is made while a child begins, so that the next start need not wait for it. Nothing of it has a
@@ -58,10 +59,10 @@ impl Spare {
     }
 
     fn new(carrier: Carrier) -> Result<Self, StartError> {
-        let room = sys::make_room(NEEDED).ok_or(StartError::Descriptors)?;
+        let room = sys::make_room(NEEDED).ok_or(Short::Descriptors)?;
         let greeting = sys::pipe().map_err(|error| StartError::System("making a pipe", error))?;
         let refused = |fault| match fault {
-            Fault::NoRoom => StartError::no_room(),
+            Fault::NoRoom(short) => short.into(),
             _ => StartError::System("making a lane", std::io::Error::other("it was refused")),
         };
         let control = ControlOffer::new(&room).map_err(refused)?;

@@ -15,7 +15,7 @@ use super::state::{Phase, Rules, Seat, State};
 use crate::error::{DecodeError, EncodeError, PoolError};
 use crate::process::{self, Builder, Called, Output, Process};
 use crate::registry::Entry;
-use crate::wire::{self, Decoder, Fault, Gong, WAKE};
+use crate::wire::{self, Decoder, Fault, Gong, Short, WAKE};
 
 /// How many submitted tasks may wait or run unless told.
 const QUEUE: u64 = 1024;
@@ -314,7 +314,7 @@ impl PoolBuilder {
         };
         let gong = Gong::new().map_err(no_room)?;
         let mut seats = Vec::new();
-        seats.try_reserve_exact(workers).map_err(|_| no_room(Fault::NoRoom))?;
+        seats.try_reserve_exact(workers).map_err(|_| no_room(Short::Memory.into()))?;
         seats.resize_with(workers, Seat::default);
         let state = State {
             phase: Phase::Open,
@@ -337,8 +337,11 @@ impl PoolBuilder {
     }
 }
 
-fn no_room(_: Fault) -> PoolError {
-    PoolError::system(std::io::ErrorKind::OutOfMemory.into())
+fn no_room(fault: Fault) -> PoolError {
+    PoolError::system(match fault {
+        Fault::NoRoom(Short::Memory) => std::io::ErrorKind::OutOfMemory.into(),
+        _ => crate::sys::at_limit(),
+    })
 }
 
 impl State {

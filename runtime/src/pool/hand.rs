@@ -404,7 +404,7 @@ impl Hand {
             let before = self.results;
             match self.hear(desk, now) {
                 Ok(()) if self.results > before => {}
-                heard => return matches!(heard, Err(Fault::NoRoom)),
+                heard => return matches!(heard, Err(Fault::NoRoom(_))),
             }
         }
     }

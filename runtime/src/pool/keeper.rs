@@ -81,7 +81,7 @@ fn start(shared: &Arc<Shared>, seat: usize, generation: u64) {
         state.desk.alive += 1;
         let mut hand = Hand::new(link, preface, now);
         // With any other fault it is dead, and its end is on its way.
-        if let (Err(Fault::NoRoom), Some((name, _))) = (put, state.desk.initialized) {
+        if let (Err(Fault::NoRoom(_)), Some((name, _))) = (put, state.desk.initialized) {
             let why = "no descriptor or memory for its input".to_owned();
             let error = PoolError::initializer(name, &why);
             hand.give_up(error, why, &mut state.desk, now);

@@ -10,8 +10,8 @@ use linkme::distributed_slice;
 use crate::registry::{Answer, ENTRIES, Entry, Speak, Work};
 use crate::sys;
 use crate::wire::{
-    Body, Encoder, Fault, LaneReceiver, LaneSender, NUMBERS, Tag, WAKE, Workbench, first_frame,
-    task_function,
+    Body, Encoder, Fault, LaneReceiver, LaneSender, NUMBERS, Short, Tag, WAKE, Workbench,
+    first_frame, task_function,
 };
 use crate::worker::{self, Tray};
 
@@ -43,7 +43,7 @@ fn serve(from: &mut LaneReceiver, _: Speak) {
 const CUT_OFF: i32 = 113;
 
 fn on_belt(from: &mut LaneReceiver, to: LaneSender) -> Result<(), Fault> {
-    let ends = worker::take_belt().ok_or(Fault::NoRoom)?;
+    let ends = worker::take_belt().ok_or(Short::Descriptors)?;
     let (bench, closer) = ends.open(from, to)?;
     // Never dropped: a task that has closed all descriptors would make that a panic.
     let mut bench = ManuallyDrop::new(bench);
@@ -153,7 +153,7 @@ fn answered(
 ) -> Result<(), Fault> {
     match answer {
         Answer::Value(row) => match give(Tag::Value, row) {
-            Err(Fault::NoRoom) => {
+            Err(Fault::NoRoom(_)) => {
                 let why = format!("no descriptor or memory for its {} bytes", row.len());
                 text(give, Tag::Unencodable, &why)
             }

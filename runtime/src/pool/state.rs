@@ -88,7 +88,7 @@ impl State {
             match hand.hear(&mut self.desk, now) {
                 Ok(()) => {}
                 // A moment without descriptors passes.
-                Err(Fault::NoRoom) => hand.retry_at = Some(now + HOSTAGE),
+                Err(Fault::NoRoom(_)) => hand.retry_at = Some(now + HOSTAGE),
                 Err(_) => {
                     (hand.mad, hand.leaving) = (true, true);
                     hand.link.kill(Intent::GiveUp("it sent what no worker sends".to_owned()));
@@ -203,7 +203,7 @@ impl State {
             let (rest, fault) = hand.give(chunk, now);
             if let Some(mut rest) = rest {
                 // With any other fault it is dead or has gone mad: its end is on its way.
-                if fault == Some(Fault::NoRoom) {
+                if matches!(fault, Some(Fault::NoRoom(_))) {
                     let task = rest.split_front(1);
                     let why = format!(
                         "no descriptor or memory for its {} bytes",

@@ -19,7 +19,7 @@ use crate::route::{
 use crate::sys::{self, Build};
 use crate::wire::{
     Belt, BeltRegion, Bootstrap, Carrier, Encoder, Fault, Gong, Heirloom, LanePair, LaneReceiver,
-    LaneSender, Serves, Special, Tag, digest_of,
+    LaneSender, Serves, Short, Special, Tag, digest_of,
 };
 use crate::worker::standing;
 
@@ -152,11 +152,11 @@ impl Settings {
         let processes = |source| SpawnError::Processes { process: name.clone(), source };
         // First: where there is no thread to look after a child there must be none.
         let seat = Reserved::new(self.carrier).map_err(processes)?;
-        let no_room = || no_room(&name);
+        let no_room = |fault| no_room(&name, fault);
         let region = match (&lanes, self.carrier) {
             (Lanes::Pool(gong, _), Carrier::Ring) => {
-                let region = BeltRegion::new().map_err(|_| no_room())?;
-                let ends = region.ends(gong).map_err(|_| no_room())?;
+                let region = BeltRegion::new().map_err(no_room)?;
+                let ends = region.ends(gong).map_err(no_room)?;
                 Some((region, ends))
             }
             _ => None,
@@ -164,7 +164,7 @@ impl Settings {
         let (region, belt) = region.unzip();
         // What the slot hands over is for this child alone, so it comes last of all that may fail.
         let serves = match &lanes {
-            Lanes::Serve(slot) => Some(serves(slot, self.carrier).map_err(|_| no_room())?),
+            Lanes::Serve(slot) => Some(serves(slot, self.carrier).map_err(no_room)?),
             _ => None,
         };
         let (id, number) = context::next_id();
@@ -223,7 +223,10 @@ impl Settings {
             }
         };
         // A child that has ended already says so itself.
-        let said = if said == Err(Fault::NoRoom) { Err(no_room()) } else { Ok(()) };
+        let said = match said {
+            Err(fault @ Fault::NoRoom(_)) => Err(no_room(fault)),
+            _ => Ok(()),
+        };
         if let Err(error) = &said {
             // It never hears what to do, and was never known.
             life.unmourned();
@@ -332,17 +335,18 @@ fn expected(process: &str, in_init: bool) -> Result<Expected, SpawnError> {
 }
 
 /// There was no room for what is shared with the child.
-pub(crate) fn no_room(process: &str) -> SpawnError {
-    explain(process, PathBuf::new(), StartError::no_room())
+pub(crate) fn no_room(process: &str, fault: Fault) -> SpawnError {
+    let short = if let Fault::NoRoom(short) = fault { short } else { Short::Descriptors };
+    explain(process, PathBuf::new(), short.into())
 }
 
 fn explain(process: &str, program: PathBuf, error: StartError) -> SpawnError {
     let process = process.to_owned();
     match error {
-        StartError::Descriptors => {
+        StartError::NoRoom(Short::Descriptors) => {
             SpawnError::Descriptors { process, limit: sys::descriptor_limit() }
         }
-        StartError::Memory => {
+        StartError::NoRoom(Short::Memory) => {
             let action = "making shared memory for it";
             SpawnError::System { process, action, source: std::io::ErrorKind::OutOfMemory.into() }
         }

@@ -322,7 +322,7 @@ impl Answers {
 fn fail(life: &Life, last: &mut Option<Last>, fault: Fault) -> Found {
     last.get_or_insert(Err(fault));
     let why = match fault {
-        Fault::NoRoom | Fault::Lost => "there was no descriptor or memory for what it answered",
+        Fault::NoRoom(_) | Fault::Lost => "there was no descriptor or memory for what it answered",
         _ => "what it wrote over its lane makes no sense",
     };
     let _ = life.kill(Intent::Distrust(why.to_owned()));

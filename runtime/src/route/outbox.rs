@@ -149,7 +149,7 @@ impl Lanes {
 pub(super) fn unread(fault: Fault) -> (Said, Option<OwnedBody>) {
     let said = match fault {
         Fault::Gone | Fault::TimedOut => Said::Nothing,
-        Fault::NoRoom | Fault::Lost => {
+        Fault::NoRoom(_) | Fault::Lost => {
             Said::Undeliverable("no descriptor or memory is left for it".into())
         }
         Fault::Rubbish => Said::Rubbish("what it wrote over its lane makes no sense".into()),

@@ -90,7 +90,7 @@ pub(crate) fn send(packet: Packet) -> Result<(), (Packet, NoWay)> {
 
 impl NoWay {
     fn of(fault: Fault) -> Self {
-        if fault == Fault::NoRoom { NoWay::TooLarge } else { NoWay::Gone }
+        if matches!(fault, Fault::NoRoom(_)) { NoWay::TooLarge } else { NoWay::Gone }
     }
 }
 

@@ -83,6 +83,8 @@ fn wrong(fault: Fault) -> Option<String> {
         // It has closed its end, which it may.
         Fault::Gone | Fault::TimedOut => None,
         Fault::Rubbish => Some("what it sent up to its parent makes no sense".to_owned()),
-        Fault::NoRoom | Fault::Lost => Some("there was no memory for what it sent up".to_owned()),
+        Fault::NoRoom(_) | Fault::Lost => {
+            Some("there was no memory for what it sent up".to_owned())
+        }
     }
 }

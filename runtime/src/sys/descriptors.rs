@@ -35,7 +35,7 @@ pub(crate) fn make_room(count: u16) -> Option<Room> {
 }
 
 /// Whether there is room for `count` more descriptors now.
-pub(crate) fn has_room(count: u16) -> bool {
+fn has_room(count: u16) -> bool {
     let Some(limit) = descriptor_limit() else { return true };
     let Ok(limit) = RawFd::try_from(limit.min(1 << 30)) else { return true };
     // Numbers are given out from below: where the highest ones are all free, there is room.
@@ -129,8 +129,13 @@ pub(crate) fn is_closed(error: &io::Error) -> bool {
 }
 
 /// Whether an error of the system says that there are too many open files.
-pub(crate) fn is_descriptor_limit(code: i32) -> bool {
-    matches!(code, libc::EMFILE | libc::ENFILE)
+pub(crate) fn is_at_limit(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// The error that says so.
+pub(crate) fn at_limit() -> io::Error {
+    io::Error::from_raw_os_error(libc::EMFILE)
 }
 
 /// Takes over a descriptor that this process was started with. `None` if it is not open.
@@ -150,6 +155,14 @@ pub(crate) fn close_on_exec_from(first: u32) {
     // SAFETY: the call changes flags of descriptors and touches no memory. Where the kernel does
     // not have it, the descriptors keep their flags: a leak to grandchildren, not an error.
     unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+}
+
+/// Leaves the descriptors of this process to its other threads: what the calling thread opens is its
+/// own from now on. Nothing is closed by that.
+pub(super) fn leave_descriptors() {
+    // SAFETY: the call touches no memory, and another thread shares what is closed, so that it stays
+    // open there. Where the kernel does not have it, the thread shares them on.
+    unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_UNSHARE) };
 }
 
 /// Puts what a descriptor stands for in the place of another, whose number stays.

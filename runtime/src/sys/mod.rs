@@ -21,8 +21,8 @@ mod wait;
 
 pub(crate) use barrier::{fence_elsewhere, has_fences_elsewhere, pass_fences};
 pub(crate) use descriptors::{
-    Identity, Owned, Room, close_on_exec_from, descriptor_limit, fill_std_for_good, has_room,
-    identity, is_closed, is_descriptor_limit, is_pipe, make_room, pipe, take_inherited, take_place,
+    Identity, Owned, Room, at_limit, close_on_exec_from, descriptor_limit, fill_std_for_good,
+    identity, is_at_limit, is_closed, is_pipe, make_room, pipe, take_inherited, take_place,
 };
 pub(crate) use entry::{BeforeMain, Constructor, before_main, take_variable_in_main};
 pub(crate) use exe::{Build, build_of, own_build, own_file, own_program, runs_own_program};
@@ -41,6 +41,6 @@ pub(crate) use process::{
 pub(crate) use set_once::SetOnce;
 pub(crate) use signal::{SIGABRT, SIGKILL, SIGTERM, signal_name, unblock_signals};
 pub(crate) use spawn::{Program, may_enter};
-pub(crate) use thread::{is_ending, name_thread, run_aside, run_aside_on, run_bare};
+pub(crate) use thread::{is_ending, name_thread, run_aside, run_aside_on, run_bare, run_unshared};
 #[cfg(not(loom))]
 pub(crate) use wait::{coarse_nanos, moment, monotonic_nanos, sleep_while, wake_all};

@@ -5,6 +5,7 @@ use std::io;
 use std::panic::catch_unwind;
 use std::thread::{Builder, JoinHandle};
 
+use super::descriptors::leave_descriptors;
 use super::signal::block_signals;
 
 /// The stack of a thread of the runtime.
@@ -26,6 +27,20 @@ pub(crate) fn run_aside_on(
 ) -> io::Result<JoinHandle<()>> {
     let _blocked = block_signals();
     Builder::new().name(name.to_owned()).stack_size(stack).spawn(body)
+}
+
+/// Runs a function where no other thread takes a descriptor: on a thread of its own that has only the
+/// standard ones of this process. Where the system does not allow that, it runs in the usual way.
+pub(crate) fn run_unshared(body: fn()) {
+    let unshared = run_aside("procession-unshared", move || {
+        leave_descriptors();
+        body();
+    });
+    match unshared {
+        // The hook has reported a panic.
+        Ok(thread) => drop(thread.join()),
+        Err(_) => body(),
+    }
 }
 
 /// Runs a function on such a thread, with little more than its stack: what std gives a thread

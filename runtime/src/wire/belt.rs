@@ -16,7 +16,7 @@ use std::time::Instant;
 use super::batch::{Shape, add_frame, first_alike, first_frame};
 use super::codec::Encoder;
 use super::gong::{Gong, Sleeper};
-use super::lane::{Fault, LaneReceiver, LaneSender, OwnedBody, SPILLED, Tag, Unlent, WAKE};
+use super::lane::{Fault, LaneReceiver, LaneSender, OwnedBody, SPILLED, Short, Tag, Unlent, WAKE};
 use super::region::Region;
 use super::ring::{CONTROL, Consumer, Feeder, MOST, NUMBERS, Shared, Violation, WORD, footprint};
 use super::workbench::BeltEnds;
@@ -44,8 +44,8 @@ pub(crate) struct BeltRegion(Arc<Region>);
 
 impl BeltRegion {
     pub(crate) fn new() -> Result<Self, Fault> {
-        let room = sys::make_room(4).ok_or(Fault::NoRoom)?;
-        let region = Region::new(RESULTS.end, &room).map_err(|_| Fault::NoRoom)?;
+        let room = sys::make_room(4).ok_or(Short::Descriptors)?;
+        let region = Region::new(RESULTS.end, &room)?;
         Ok(BeltRegion(Arc::new(region)))
     }
 

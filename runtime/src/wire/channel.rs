@@ -196,12 +196,15 @@ fn interrupted(error: &io::Error) -> bool {
 }
 
 /// Has ipc-channel ask the system what it asks once, at its first send: where there is no descriptor
-/// for that it panics, and all later sends with it.
+/// for that it panics, and all later sends with it. A thread of the user may take the last one at any
+/// moment, so it asks where none can.
 pub(super) fn warm_up() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        if let Ok((sender, _receiver)) = ipc_channel::ipc::bytes_channel() {
-            let _ = sender.send(&[]);
-        }
+        crate::sys::run_unshared(|| {
+            if let Ok((sender, _receiver)) = ipc_channel::ipc::bytes_channel() {
+                let _ = sender.send(&[]);
+            }
+        });
     });
 }

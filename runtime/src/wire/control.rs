@@ -12,7 +12,7 @@ use std::time::Instant;
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender};
 
 use super::channel::{self, ChannelError, HEAD};
-use super::lane::Fault;
+use super::lane::{Fault, Short};
 use crate::sys::{Identity, Interest, Room, identity, peek, pipe, poll, receive, takes_datagram};
 
 /// What a parent says.
@@ -39,9 +39,9 @@ pub(crate) struct ControlOffer {
 impl ControlOffer {
     pub(crate) fn new(_room: &Room) -> Result<Self, Fault> {
         channel::warm_up();
-        let (sender, receiver) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
+        let (sender, receiver) = ipc::bytes_channel().map_err(|_| Short::Descriptors)?;
         let socket = channel::socket_of_receiver(&receiver).ok_or(Fault::Gone)?;
-        let (lifeline, held) = pipe().map_err(|_| Fault::NoRoom)?;
+        let (lifeline, held) = pipe().map_err(|_| Short::Descriptors)?;
         let sender = ControlSender::new(sender, held).ok_or(Fault::Gone)?;
         Ok(ControlOffer { sender, receiver, socket, lifeline })
     }

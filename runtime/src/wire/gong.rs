@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::heirloom::Heirloom;
-use super::lane::Fault;
+use super::lane::{Fault, Short};
 use super::region::Region;
 use super::ring::Count;
 
@@ -35,8 +35,8 @@ impl Sleeper {
 
 impl Gong {
     pub(crate) fn new() -> Result<Gong, Fault> {
-        let room = crate::sys::make_room(4).ok_or(Fault::NoRoom)?;
-        Ok(Gong(Arc::new(Region::new(PAGE, &room).map_err(|_| Fault::NoRoom)?)))
+        let room = crate::sys::make_room(4).ok_or(Short::Descriptors)?;
+        Ok(Gong(Arc::new(Region::new(PAGE, &room)?)))
     }
 
     /// How often it was rung. Asked before the last look for news.

@@ -13,7 +13,7 @@ use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcS
 use serde::{Deserialize, Serialize};
 
 use super::channel::{Guarded, socket_of, socket_of_bytes, socket_of_receiver};
-use super::lane::Fault;
+use super::lane::{Fault, Short};
 use crate::sys::{self, Owned, Room};
 
 /// What a child inherits. It is said as its number; until the child has it, the parent holds it.
@@ -57,7 +57,7 @@ impl Heirloom {
         let end = end.ok_or(Fault::Gone)?;
         // SAFETY: it is the number of an end that the caller holds, and is not kept.
         let end = unsafe { BorrowedFd::borrow_raw(end) };
-        Ok(Heirloom::from(end.try_clone_to_owned().map_err(|_| Fault::NoRoom)?))
+        Ok(Heirloom::from(end.try_clone_to_owned().map_err(|_| Short::Descriptors)?))
     }
 
     /// What the child is to inherit: it is to be open when the child is started, and no longer.
@@ -114,12 +114,14 @@ pub(super) fn take_over<T: Adopt>(heirloom: Heirloom) -> Result<T, Fault> {
 }
 
 fn adopt<T: Adopt>(inherited: &File) -> Result<T, Fault> {
-    let _room = sys::make_room(4).ok_or(Fault::NoRoom)?;
+    let _room = sys::make_room(4).ok_or(Short::Descriptors)?;
     let (end, socket) = T::make()?;
     let socket = socket.ok_or(Fault::Gone)?;
     // SAFETY: this is the end's own socket, and nothing was sent to it or received from it.
     let placed = unsafe { sys::take_place(inherited, socket) };
-    placed.map_err(|error| if sys::is_closed(&error) { Fault::Gone } else { Fault::NoRoom })?;
+    placed.map_err(|error| {
+        if sys::is_closed(&error) { Fault::Gone } else { Fault::NoRoom(Short::Descriptors) }
+    })?;
     Ok(end)
 }
 
@@ -133,7 +135,7 @@ where
     T: for<'de> Deserialize<'de>,
 {
     fn make() -> Result<(Self, Option<RawFd>), Fault> {
-        let (sender, _) = ipc::channel().map_err(|_| Fault::NoRoom)?;
+        let (sender, _) = ipc::channel().map_err(|_| Short::Descriptors)?;
         let socket = socket_of(&sender);
         Ok((sender, socket))
     }
@@ -144,7 +146,7 @@ where
     T: for<'de> Deserialize<'de>,
 {
     fn make() -> Result<(Self, Option<RawFd>), Fault> {
-        let (_, receiver) = ipc::channel::<T>().map_err(|_| Fault::NoRoom)?;
+        let (_, receiver) = ipc::channel::<T>().map_err(|_| Short::Descriptors)?;
         let socket = socket_of_receiver(&receiver);
         Ok((Guarded::new(receiver)?, socket))
     }
@@ -152,7 +154,7 @@ where
 
 impl Adopt for Guarded<IpcBytesReceiver> {
     fn make() -> Result<(Self, Option<RawFd>), Fault> {
-        let (_, receiver) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
+        let (_, receiver) = ipc::bytes_channel().map_err(|_| Short::Descriptors)?;
         let socket = socket_of_receiver(&receiver);
         Ok((Guarded::new(receiver)?, socket))
     }
@@ -160,7 +162,7 @@ impl Adopt for Guarded<IpcBytesReceiver> {
 
 impl Adopt for IpcBytesSender {
     fn make() -> Result<(Self, Option<RawFd>), Fault> {
-        let (sender, _) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
+        let (sender, _) = ipc::bytes_channel().map_err(|_| Short::Descriptors)?;
         let socket = socket_of_bytes(&sender);
         Ok((sender, socket))
     }

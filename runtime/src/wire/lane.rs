@@ -114,10 +114,23 @@ pub(crate) enum Fault {
     TimedOut,
     /// The other side sent what no correct peer sends.
     Rubbish,
-    /// There is no descriptor or no memory for a large message.
-    NoRoom,
+    /// The system has no more for a large message, or for what is shared.
+    NoRoom(Short),
     /// There was none for a moment, and so what was in the message is lost for good.
     Lost,
+}
+
+/// What the system has no more of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Short {
+    Descriptors,
+    Memory,
+}
+
+impl From<Short> for Fault {
+    fn from(short: Short) -> Self {
+        Fault::NoRoom(short)
+    }
 }
 
 impl From<PushError> for Fault {
@@ -145,7 +158,7 @@ impl From<FrameError> for Fault {
         match error {
             FrameError::Gone => Fault::Gone,
             FrameError::Rubbish => Fault::Rubbish,
-            FrameError::NoRoom => Fault::NoRoom,
+            FrameError::NoRoom => Short::Memory.into(),
         }
     }
 }
@@ -153,7 +166,7 @@ impl From<FrameError> for Fault {
 impl From<ChannelError> for Fault {
     fn from(error: ChannelError) -> Self {
         match error {
-            ChannelError::NoRoom => Fault::NoRoom,
+            ChannelError::NoRoom => Short::Descriptors.into(),
             ChannelError::Lost => Fault::Lost,
             ChannelError::Rubbish => Fault::Rubbish,
             ChannelError::Gone | ChannelError::Closed => Fault::Gone,
@@ -213,7 +226,7 @@ impl LaneSender {
         position: u64,
     ) -> Result<[u8; 16], Unlent> {
         let LaneSender::Ring { pool, spills, .. } = self else {
-            return Err(Unlent::Fault(Fault::NoRoom));
+            return Err(Unlent::Fault(Short::Memory.into()));
         };
         let spills = spills.open()?;
         Ok(pool.lend(row.len(), (done, position), Some(spills))?.fill(row))

@@ -11,7 +11,9 @@ use ipc_channel::ipc::{self, IpcSender};
 use super::channel::socket_of_receiver;
 use super::codec::Encoder;
 use super::heirloom::{Heirloom, Late};
-use super::lane::{Fault, Known, LaneReceiver, Pool, Receiving, SPILLED, Spill, Tag, Unlent};
+use super::lane::{
+    Fault, Known, LaneReceiver, Pool, Receiving, SPILLED, Short, Spill, Tag, Unlent,
+};
 use super::region::Region;
 use super::ring::{CONTROL, Consumer, Producer, Shared, WaitingRoom};
 use crate::sys;
@@ -51,8 +53,8 @@ pub(crate) enum NotNow {
 impl MailboxSender {
     /// An empty mailbox that nobody reads.
     pub(crate) fn new() -> Result<Self, Fault> {
-        let room = sys::make_room(4).ok_or(Fault::NoRoom)?;
-        let region = Arc::new(Region::new(DATA.end, &room).map_err(|_| Fault::NoRoom)?);
+        let room = sys::make_room(4).ok_or(Short::Descriptors)?;
+        let region = Arc::new(Region::new(DATA.end, &room)?);
         let ring = Producer::new(Shared::in_region(&region, 0, DATA));
         Ok(MailboxSender { region, ring, pool: Pool::default(), spills: None })
     }
@@ -64,8 +66,8 @@ impl MailboxSender {
 
     /// Hands the mailbox to a child, which reads on from a position. No other reads it any more.
     pub(crate) fn hand_over(&mut self, from: u64, timed: bool) -> Result<MailboxEnds, Fault> {
-        let room = sys::make_room(8).ok_or(Fault::NoRoom)?;
-        let (sender, spills) = ipc::channel::<Spill>().map_err(|_| Fault::NoRoom)?;
+        let room = sys::make_room(8).ok_or(Short::Descriptors)?;
+        let (sender, spills) = ipc::channel::<Spill>().map_err(|_| Short::Descriptors)?;
         let (memory, spills) =
             (self.region.heirloom()?, Heirloom::of(socket_of_receiver(&spills), &room)?);
         self.pool.announce_all(&sender)?;

@@ -42,7 +42,7 @@ pub(crate) use gong::{Gong, Sleeper};
 pub(crate) use heirloom::Heirloom;
 pub(crate) use lane::{
     Body, Carrier, ChildEnds, ChildLanes, Closer, Fault, LaneReceiver, LaneSender, Message,
-    OwnedBody, ParentEnds, Reports, Tag, WAKE, connect, task_function, task_tag,
+    OwnedBody, ParentEnds, Reports, Short, Tag, WAKE, connect, task_function, task_tag,
 };
 pub(crate) use mailbox::{MailboxEnds, MailboxSender, NotNow};
 pub(crate) use patience::Patience;

@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 use ipc_channel::ipc::IpcSharedMemory;
 
 use super::heirloom::Heirloom;
-use super::lane::Fault;
+use super::lane::{Fault, Short};
 use crate::sys::{self, Mapping, Room};
 
 /// A mapped region of shared memory.
@@ -41,10 +41,6 @@ unsafe impl Send for Region {}
 // SAFETY: as above; who may write where is decided by the cursors of the lane.
 unsafe impl Sync for Region {}
 
-/// There is no descriptor or no memory for another region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NoRegion;
-
 /// Where zeros for small regions are copied from: a loop over bytes, which ipc-channel would run
 /// instead, takes a millisecond in an unoptimised build.
 static ZEROS: [u8; 1 << 17] = [0; 1 << 17];
@@ -60,17 +56,21 @@ fn has_room(len: usize) -> bool {
     allowed(len) && sys::has_addresses(len)
 }
 
+fn short_of(error: &std::io::Error) -> Short {
+    if sys::is_at_limit(error) { Short::Descriptors } else { Short::Memory }
+}
+
 impl Region {
     /// Makes a region of zeros that children can inherit. It takes no memory until it is written.
-    pub(crate) fn new(len: usize, _room: &Room) -> Result<Self, NoRegion> {
-        allowed(len).then_some(()).ok_or(NoRegion)?;
-        Ok(Self::mapped(Mapping::new(len).map_err(|_| NoRegion)?))
+    pub(crate) fn new(len: usize, _room: &Room) -> Result<Self, Short> {
+        allowed(len).then_some(()).ok_or(Short::Memory)?;
+        Ok(Self::mapped(Mapping::new(len).map_err(|error| short_of(&error))?))
     }
 
     /// Maps a region that this process inherits.
     #[inline]
     pub(crate) fn inherited(heirloom: Heirloom) -> Result<Self, Fault> {
-        let mapping = Mapping::of(heirloom.take()?.into()).map_err(|_| Fault::NoRoom)?;
+        let mapping = Mapping::of(heirloom.take()?.into()).map_err(|error| short_of(&error))?;
         Ok(Self::mapped(mapping))
     }
 
@@ -83,25 +83,25 @@ impl Region {
     pub(crate) fn heirloom(&self) -> Result<Heirloom, Fault> {
         match &self.memory {
             Held::Own(mapping) => {
-                Ok(Heirloom::from(mapping.descriptor().map_err(|_| Fault::NoRoom)?))
+                Ok(Heirloom::from(mapping.descriptor().map_err(|error| short_of(&error))?))
             }
-            Held::Carried(_) => Err(Fault::NoRoom),
+            Held::Carried(_) => Err(Short::Memory.into()),
         }
     }
 
     /// Makes a region of zeros that ipc-channel carries.
-    pub(crate) fn zeroed(len: usize, _room: &Room) -> Result<Self, NoRegion> {
+    pub(crate) fn zeroed(len: usize, _room: &Room) -> Result<Self, Short> {
         match ZEROS.get(..len) {
             Some(zeros) => Self::filled(zeros),
-            None if !has_room(len.saturating_mul(2)) => Err(NoRegion),
+            None if !has_room(len.saturating_mul(2)) => Err(Short::Memory),
             None => Self::filled(&vec![0; len]),
         }
     }
 
-    fn filled(bytes: &[u8]) -> Result<Self, NoRegion> {
-        has_room(bytes.len()).then_some(()).ok_or(NoRegion)?;
+    fn filled(bytes: &[u8]) -> Result<Self, Short> {
+        has_room(bytes.len()).then_some(()).ok_or(Short::Memory)?;
         let made = AssertUnwindSafe(|| IpcSharedMemory::from_bytes(bytes));
-        Ok(Self::of(catch_unwind(made).map_err(|_| NoRegion)?))
+        Ok(Self::of(catch_unwind(made).map_err(|_| Short::Descriptors)?))
     }
 
     /// Takes in a region that another process made.
@@ -121,10 +121,10 @@ impl Region {
     }
 
     /// What ipc-channel sends.
-    pub(crate) fn copy(&self) -> Result<IpcSharedMemory, NoRegion> {
-        let Held::Carried(memory) = &self.memory else { return Err(NoRegion) };
-        has_room(self.len).then_some(()).ok_or(NoRegion)?;
-        catch_unwind(AssertUnwindSafe(|| memory.clone())).map_err(|_| NoRegion)
+    pub(crate) fn copy(&self) -> Result<IpcSharedMemory, Short> {
+        let Held::Carried(memory) = &self.memory else { return Err(Short::Memory) };
+        has_room(self.len).then_some(()).ok_or(Short::Memory)?;
+        catch_unwind(AssertUnwindSafe(|| memory.clone())).map_err(|_| Short::Descriptors)
     }
 
     #[inline]

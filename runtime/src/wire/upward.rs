@@ -12,13 +12,13 @@ use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender};
 use super::channel::{self, Guarded};
 use super::frames;
 use super::heirloom::{Heirloom, Late};
-use super::lane::Fault;
+use super::lane::{Fault, Short};
 use super::word::{Incoming, Outgoing, WORD, Word, longest};
 use crate::sys::{self, Interest, Room};
 
 /// Makes a channel for one child.
 pub(crate) fn upward(room: &Room) -> Result<(UpReceiver, Heirloom), Fault> {
-    let (sender, receiver) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
+    let (sender, receiver) = ipc::bytes_channel().map_err(|_| Short::Descriptors)?;
     let receiver = UpReceiver { socket: Guarded::new(receiver)?, words: Incoming::new(0) };
     Ok((receiver, Heirloom::of(channel::socket_of_bytes(&sender), room)?))
 }

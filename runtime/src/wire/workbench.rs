@@ -239,7 +239,7 @@ impl Results {
     #[inline(always)]
     pub(crate) fn value(&mut self, row: &Encoder<'_>) -> Result<(), Fault> {
         match self.give(Tag::Value, row) {
-            Err(Fault::NoRoom) => {
+            Err(Fault::NoRoom(_)) => {
                 let why = format!("no descriptor or memory for its {} bytes", row.len());
                 self.say(Tag::Unencodable, &why)
             }

@@ -94,7 +94,7 @@ fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, greeting: Owned) ->
         Ok(_) | Err(Fault::Rubbish | Fault::TimedOut) => {
             return told(desk::send_text(Tag::BadArguments, "its arguments are rubbish"), 1);
         }
-        Err(Fault::NoRoom | Fault::Lost) => {
+        Err(Fault::NoRoom(_) | Fault::Lost) => {
             let why = "there is no descriptor or memory for its arguments";
             return told(desk::send_text(Tag::BadArguments, why), 1);
         }
@@ -106,7 +106,7 @@ fn run(entry: &Entry, arguments: LaneReceiver, limit: usize, greeting: Owned) ->
             leave_if_copy();
             code = match answer {
                 Answer::Value(row) => match desk::send(Tag::Value, row) {
-                    Err(Fault::NoRoom) => {
+                    Err(Fault::NoRoom(_)) => {
                         let why = format!("no descriptor or memory for its {} bytes", row.len());
                         told(desk::send_text(Tag::Unencodable, &why), 1)
                     }

@@ -189,7 +189,7 @@ fn greet(call: &Variable) -> (Owned, ChildLanes) {
 #[inline]
 fn open(call: &Variable) -> Result<ChildLanes, String> {
     ChildEnds::inherited(call.ends).open(usize::MAX).map_err(|fault| match fault {
-        Fault::NoRoom => "there are no descriptors or no memory left to begin with".to_owned(),
+        Fault::NoRoom(_) => "there are no descriptors or no memory left to begin with".to_owned(),
         _ => "what it was to inherit is not there".to_owned(),
     })
 }

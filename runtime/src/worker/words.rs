@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::sys::SetOnce;
-use crate::wire::{Fault, Outgoing, Packet, UpSender, Word, longest};
+use crate::wire::{Fault, Outgoing, Packet, Short, UpSender, Word, longest};
 
 /// The way up.
 static UP: SetOnce<Up> = SetOnce::new();
@@ -74,7 +74,7 @@ impl Up {
 
     fn outgoing(&self, word: &Word) -> Result<Outgoing, Fault> {
         let word = Outgoing::new(word);
-        if word.len() > self.longest { Err(Fault::NoRoom) } else { Ok(word) }
+        if word.len() > self.longest { Err(Short::Memory.into()) } else { Ok(word) }
     }
 }
 

@@ -216,7 +216,7 @@ impl Slot {
         let room = |what: &str| Refusal::Never(Undelivered::System(what.to_owned()));
         match not_now {
             NotNow::Until(position) => Refusal::Later(position),
-            NotNow::Never(Fault::NoRoom) => room("there is no descriptor or memory for it"),
+            NotNow::Never(Fault::NoRoom(_)) => room("there is no descriptor or memory for it"),
             NotNow::Never(Fault::Rubbish) => {
                 let why = "what it wrote over its mailbox makes no sense".to_owned();
                 if let Some(life) = state.serving.as_ref().and_then(|serving| serving.life.as_ref())

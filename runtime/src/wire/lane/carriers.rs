@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender};
 
 use super::pool::Spill;
-use super::{Fault, Known, LaneReceiver, LaneSender, Pool, Receiving, Tag};
+use super::{Fault, Known, LaneReceiver, LaneSender, Pool, Receiving, Short, Tag};
 use crate::sys::Room;
 use crate::wire::channel::{Guarded, socket_of, socket_of_bytes, socket_of_receiver};
 use crate::wire::codec::Encoder;
@@ -60,9 +60,9 @@ pub(crate) fn connect(
 ) -> Result<(ParentEnds, ChildEnds), Fault> {
     match carrier {
         Carrier::Ring => {
-            let region = Arc::new(Region::new(REPORTS.end, room).map_err(|_| Fault::NoRoom)?);
-            let (spills_to_child, spills_in) = ipc::channel().map_err(|_| Fault::NoRoom)?;
-            let (spills_out, spills_from_child) = ipc::channel().map_err(|_| Fault::NoRoom)?;
+            let region = Arc::new(Region::new(REPORTS.end, room)?);
+            let (spills_to_child, spills_in) = ipc::channel().map_err(|_| Short::Descriptors)?;
+            let (spills_out, spills_from_child) = ipc::channel().map_err(|_| Short::Descriptors)?;
             let (to_child, to_parent) = rings(&region);
             let closer = Closer::Rings(to_child.clone(), to_parent.clone());
             let spills_in = Heirloom::of(socket_of_receiver(&spills_in), room)?;
@@ -77,8 +77,8 @@ pub(crate) fn connect(
             Ok((ends, ChildEnds::Ring { memory: region.heirloom()?, spills_in, spills_out }))
         }
         Carrier::Frames => {
-            let (to_child, from_parent) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
-            let (to_parent, from_child) = ipc::bytes_channel().map_err(|_| Fault::NoRoom)?;
+            let (to_child, from_parent) = ipc::bytes_channel().map_err(|_| Short::Descriptors)?;
+            let (to_parent, from_child) = ipc::bytes_channel().map_err(|_| Short::Descriptors)?;
             let ends = ParentEnds {
                 to_child: LaneSender::Frames(to_child),
                 from_child: framed(Guarded::new(from_child)?, limit),

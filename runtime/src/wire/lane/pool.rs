@@ -10,7 +10,7 @@ use std::sync::Arc;
 use ipc_channel::ipc::{IpcReceiver, IpcSender, IpcSharedMemory};
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, announce};
+use super::{Fault, Short, announce};
 use crate::wire::channel::{ChannelError, Guarded};
 use crate::wire::codec::Encoder;
 use crate::wire::heirloom::Late;
@@ -149,8 +149,8 @@ impl Pool {
         spills: Option<&IpcSender<Spill>>,
     ) -> Result<Owned, Fault> {
         // For the region, and for the copy that ipc-channel makes to send it.
-        let room = crate::sys::make_room(4).ok_or(Fault::NoRoom)?;
-        let region = Region::zeroed(roomy(len), &room).map_err(|_| Fault::NoRoom)?;
+        let room = crate::sys::make_room(4).ok_or(Short::Descriptors)?;
+        let region = Region::zeroed(roomy(len), &room)?;
         self.numbers += 1;
         let owned = Owned { number: self.numbers, region: Arc::new(region), busy_until: 0 };
         match spills.map(|spills| owned.announce(forget, spills)) {
@@ -163,7 +163,7 @@ impl Pool {
 
 impl Owned {
     fn announce(&self, forget: Option<u32>, spills: &IpcSender<Spill>) -> Result<(), Fault> {
-        let memory = self.region.copy().map_err(|_| Fault::NoRoom)?;
+        let memory = self.region.copy()?;
         Ok(announce(spills, Spill { number: self.number, forget, memory })?)
     }
 }
@@ -215,7 +215,7 @@ impl Known {
                     }
                     self.regions.insert(number, Arc::new(Region::of(memory)));
                 }
-                Err(ChannelError::NoRoom) => return Err(Fault::NoRoom),
+                Err(ChannelError::NoRoom) => return Err(Fault::NoRoom(Short::Descriptors)),
                 Err(ChannelError::Lost) => self.lost = true,
                 Err(_) if self.lost => return Err(Fault::Lost),
                 Err(_) => return Err(Fault::Rubbish),
